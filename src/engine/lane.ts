@@ -1,0 +1,31 @@
+/**
+ * A lane carries the packets of one direction from "arrived" to "may be released", in order. There are three, and a direction has one:
+ * `PacedLane` where nothing can be lost, `TcpSender` where packets are lost and recovered, `HeldLane` where none gets through.
+ */
+import type { Position } from "./draw.ts";
+
+export interface FlowFailure {
+  readonly atNs: number;
+  readonly code: "ETIMEDOUT";
+}
+
+export interface Lane {
+  /** Bytes arrived from the sender. `fresh`: they begin the packet at `at`; otherwise they continue it and share its verdict. */
+  add(bytes: number, nowNs: number, at: Position, fresh: boolean, jitterNs: number): void;
+  /** The end marker arrived behind them. */
+  end(nowNs: number, jitterNs: number): void;
+  /** Bytes of the other direction reached this sender; they carry an acknowledgement. */
+  peerReleased(nowNs: number): void;
+  /** Handles what is due and returns how many further bytes may be released. */
+  advance(nowNs: number): number;
+  /** When `advance` has something to do next; Infinity: not until something else happens. */
+  nextAtNs(): number;
+  /** The scope ended: open-ended holds end, what is decided stays. */
+  detach(nowNs: number): void;
+  readonly ended: boolean;
+  /** Open-ended hold: no release time exists. */
+  readonly holding: boolean;
+  readonly failure: FlowFailure | undefined;
+  /** Records kept at the moment; for tests of bounded memory. */
+  readonly entries: number;
+}

@@ -1,0 +1,283 @@
+/**
+ * What loss does to a TCP stream: the delay until retransmissions have repaired it (link model §1, Tier A).
+ *
+ * Owns: one event-driven virtual sender per lossy flow and direction, with scoreboard, RACK and tail loss probe (RFC 8985), RTO with
+ * backoff (RFC 6298 with Linux's bounds) and a virtual receiver with delayed acknowledgements. Recovery is an event, not a number drawn
+ * on arrival: a packet is rescued by the later packets that arrive, or by a timer, whichever comes first.
+ * Never: draws a random number after a packet was pushed. How many transmissions of it fail is its verdict; this file only says when
+ * transmissions happen.
+ * Invariants: deliver_i = tx_i + one-way delay of the transmission that gets through; bytes are released in order (head-of-line blocking);
+ * every transmission is charged on the link, retransmissions before new data; what is not serialised yet stays with the sender.
+ *
+ * It is lazy: an event that cannot change the next release is handled when something asks, at its own virtual time.
+ */
+import { lostDecision, type LossVerdicts, recoveredDecision } from "../faults/packet-loss.ts";
+import { type Link, rateDecision } from "../faults/rate.ts";
+import type { FlowFailure, Lane } from "../lane.ts";
+import type { Position } from "../draw.ts";
+import type { DecisionSink, DirectionFaults } from "../types.ts";
+import { Scoreboard } from "./scoreboard.ts";
+import { ACKED, type Segment, UNSENT } from "./segment.ts";
+import { Stream } from "./stream.ts";
+import { TcpPath } from "./tcp-path.ts";
+import { TcpReceiver } from "./tcp-receiver.ts";
+import { GIVE_UP_NS, TcpTimers } from "./tcp-timers.ts";
+
+export interface SenderOptions {
+  readonly faults: DirectionFaults;
+  readonly loss: LossVerdicts;
+  readonly link: Link;
+  readonly rttNs: number;
+  readonly onDecision: DecisionSink | undefined;
+}
+
+export class TcpSender implements Lane {
+  ended: boolean = false;
+  readonly holding: boolean = false;
+  failure: FlowFailure | undefined = undefined;
+
+  readonly #loss: LossVerdicts;
+  readonly #link: Link;
+  readonly #onDecision: DecisionSink | undefined;
+  readonly #timers: TcpTimers;
+  readonly #path: TcpPath;
+  readonly #receiver = new TcpReceiver();
+  readonly #stream = new Stream();
+  readonly #board = new Scoreboard(this.#stream);
+  #end: Segment | undefined;
+
+  /** One tail loss probe per flight: none while the answer to one is out. */
+  #probeEnd = 0;
+  #progressNs = 0;
+  /** When the last bit of the last transmission leaves: the sender waits for an answer from then on, not while it still sends. */
+  #sentUntilNs = 0;
+
+  constructor(options: SenderOptions) {
+    const { faults } = options;
+    this.#loss = options.loss;
+    this.#link = options.link;
+    this.#onDecision = options.onDecision;
+    this.#timers = new TcpTimers(options.rttNs);
+    this.#path = new TcpPath(faults.latencyNs, faults.jitterNs, options.rttNs);
+  }
+
+  get entries(): number {
+    return this.#stream.size;
+  }
+
+  add(bytes: number, nowNs: number, at: Position, fresh: boolean, jitterNs: number): void {
+    this.#run(nowNs);
+    const last = this.#stream.last;
+    if (!fresh && last?.state === UNSENT) {
+      last.bytes += bytes;
+      return;
+    }
+    const segment = this.#stream.append(at, bytes, nowNs, jitterNs, !fresh);
+    if (fresh) {
+      segment.failures = this.#loss.failures(at);
+      if (segment.failures > 0) {
+        segment.cause = this.#loss.cause;
+        this.#onDecision?.(lostDecision(at, nowNs, bytes, segment.cause, segment.failures));
+      }
+    }
+    this.#transmitAll(nowNs);
+  }
+
+  end(nowNs: number, jitterNs: number): void {
+    this.#run(nowNs);
+    const at = this.#stream.last ?? { direction: 0, exchange: 0, cell: 0, split: 0 };
+    this.#end = this.#stream.append(at, 0, nowNs, jitterNs, true);
+    this.#transmitAll(nowNs);
+  }
+
+  peerReleased(nowNs: number): void {
+    this.#run(nowNs);
+    if (!this.#receiver.owesAck) return;
+    this.#acknowledge(nowNs, undefined);
+    this.#transmitAll(nowNs);
+  }
+
+  advance(nowNs: number): number {
+    this.#run(nowNs);
+    const released = this.#stream.releaseDue(nowNs);
+    if (this.#end !== undefined && this.#stream.unreleased === undefined) this.ended = true;
+    return released;
+  }
+
+  nextAtNs(): number {
+    const head = this.#stream.unreleased;
+    if (head === undefined || this.failure !== undefined) return Infinity;
+    // A known release cannot be overtaken by anything: what the sender does until then can wait.
+    return head.deliverNs < Infinity ? head.deliverNs : this.#nextEventNs();
+  }
+
+  detach(): void {}
+
+  // ---- events
+
+  #run(nowNs: number): void {
+    for (;;) {
+      const atNs = this.#nextEventNs();
+      if (atNs > nowNs) return;
+      this.#handle(atNs);
+      if (this.failure !== undefined) return;
+    }
+  }
+
+  #nextEventNs(): number {
+    if (this.failure !== undefined) return Infinity;
+    return Math.min(
+      this.#path.nextAtNs(),
+      this.#receiver.delayedAckAtNs,
+      this.#timers.nextAtNs(),
+      this.#nextToSend() !== undefined ? this.#link.freeAtNs : Infinity,
+      this.#givesUpAtNs(),
+    );
+  }
+
+  /** One event at its time. Acknowledgements go first: what arrives together with a timer stops it. */
+  #handle(atNs: number): void {
+    const arrived = this.#path.takeDue(atNs);
+    if (arrived !== undefined) {
+      if (this.#receiver.receive(arrived, atNs)) this.#acknowledge(atNs, arrived);
+    } else if (this.#receiver.delayedAckAtNs <= atNs) {
+      this.#acknowledge(atNs, undefined);
+    } else if (this.#timers.reorderAtNs <= atNs) {
+      this.#detectLosses(atNs);
+    } else if (this.#timers.probeAtNs <= atNs) {
+      this.#probe(atNs);
+    } else if (this.#givesUpAtNs() <= atNs) {
+      this.failure = { atNs: this.#givesUpAtNs(), code: "ETIMEDOUT" };
+      return;
+    } else if (this.#timers.rtoAtNs <= atNs) {
+      this.#timeOut(atNs);
+    }
+    this.#transmitAll(atNs);
+  }
+
+  #givesUpAtNs(): number {
+    const head = this.#stream.unacked;
+    return head === undefined || head.transmissions === 0 ? Infinity : Math.max(head.firstSentNs, this.#progressNs) + GIVE_UP_NS;
+  }
+
+  // ---- sending
+
+  #nextToSend(): Segment | undefined {
+    return this.#board.nextLost ?? this.#stream.unsent;
+  }
+
+  /** Everything that the link takes now. A congestion window would be asked here, with `#board.inFlight`. */
+  #transmitAll(nowNs: number): void {
+    while (this.#link.freeAtNs <= nowNs) {
+      const segment = this.#nextToSend();
+      if (segment === undefined) return;
+      this.#transmit(segment, nowNs);
+    }
+  }
+
+  #transmit(segment: Segment, nowNs: number): void {
+    const sentNs = this.#link.unlimited ? nowNs : this.#link.send(segment.bytes, nowNs);
+    const deliverNs = this.#path.deliverNs(sentNs, segment.jitterNs);
+    const attempt = segment.transmissions++;
+    segment.sentNs = sentNs;
+    this.#sentUntilNs = sentNs;
+    if (attempt === 0) this.#firstTransmission(segment, deliverNs);
+    if (segment.rider) return;
+
+    this.#board.transmitted(segment);
+    if (attempt >= segment.failures) {
+      this.#path.carry(segment, deliverNs);
+      if (segment.deliverNs === Infinity) {
+        segment.deliverNs = deliverNs;
+        segment.arrivedSentNs = sentNs;
+        if (segment.failures > 0) {
+          const extraNs = deliverNs - segment.losslessNs;
+          this.#onDecision?.(recoveredDecision(segment, nowNs, segment.bytes, segment.cause, extraNs));
+        }
+      }
+    }
+    if (attempt === 0 ? !this.#timers.running : segment === this.#stream.unacked) this.#timers.armRto(sentNs);
+    if (attempt === 0) this.#armProbe(sentNs);
+  }
+
+  #firstTransmission(segment: Segment, deliverNs: number): void {
+    this.#stream.unsent = segment.next;
+    segment.firstSentNs = segment.sentNs;
+    segment.losslessNs = deliverNs;
+    this.#receiver.expect(segment);
+    if (segment.rider) {
+      segment.deliverNs = deliverNs;
+      segment.state = ACKED;
+      this.#stream.advanceUnacked();
+      return;
+    }
+    if (!this.#link.unlimited) {
+      this.#onDecision?.(rateDecision(segment, segment.arrivedNs, segment.bytes, segment.sentNs - segment.arrivedNs));
+    }
+  }
+
+  // ---- acknowledgements and loss detection
+
+  /** The receiver acknowledges all it has in order and, if `latest` is beyond that, sacks it. */
+  #acknowledge(nowNs: number, latest: Segment | undefined): void {
+    this.#receiver.acknowledged();
+    const missing = this.#receiver.missing;
+    const before = this.#stream.unacked;
+    let sampled = false;
+    for (let segment = before; segment !== undefined && segment !== missing && segment.transmissions > 0; segment = segment.next) {
+      if (segment.rider) continue;
+      if (!this.#board.acknowledge(segment, nowNs)) continue;
+      // Karn: a sample of a packet that was sent twice could be of either transmission.
+      if (!sampled && segment.transmissions === 1) {
+        this.#timers.sample(nowNs - segment.sentNs);
+        sampled = true;
+      }
+    }
+    this.#stream.advanceUnacked();
+    if (latest !== undefined && latest.state !== ACKED) {
+      if (latest.transmissions === 1) this.#timers.sample(nowNs - latest.sentNs);
+      this.#board.sack(latest, nowNs);
+    }
+    if (this.#stream.unacked !== before) {
+      this.#timers.backoffs = 0;
+      this.#progressNs = nowNs;
+    }
+    this.#restartTimers(nowNs);
+    this.#detectLosses(nowNs);
+    this.#armProbe(nowNs);
+  }
+
+  #detectLosses(nowNs: number): void {
+    this.#timers.reorderAtNs = this.#board.detectLosses(nowNs, this.#timers.minRttNs);
+  }
+
+  // ---- timers
+
+  /** Something was acknowledged: the timers start anew, or rest. */
+  #restartTimers(nowNs: number): void {
+    this.#timers.stop();
+    if (this.#board.out > 0) this.#timers.armRto(Math.max(nowNs, this.#sentUntilNs));
+  }
+
+  /** A tail loss probe takes the place of the RTO as long as nothing seems to be amiss. */
+  #armProbe(nowNs: number): void {
+    const calm = this.#board.out > 0 && this.#board.sacked === 0 && this.#timers.backoffs === 0 && !this.#board.recovering;
+    if (!calm || this.#stream.unackedSequence < this.#probeEnd) return;
+    this.#timers.armProbe(Math.max(nowNs, this.#sentUntilNs), this.#board.out);
+  }
+
+  #probe(nowNs: number): void {
+    this.#timers.stop();
+    this.#timers.armRto(nowNs);
+    // New data is the better probe, and it is on its way as soon as the link takes it.
+    if (this.#stream.unsent !== undefined) return;
+    if (this.#board.probe()) this.#probeEnd = this.#stream.unsentSequence;
+  }
+
+  #timeOut(nowNs: number): void {
+    this.#timers.backoffs++;
+    this.#timers.probeAtNs = Infinity;
+    this.#board.timeOut(nowNs, this.#timers.srttNs);
+    this.#timers.armRto(nowNs);
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * From a valid policy to what the engine takes: directions overlaid, defaults filled in, a key for randomness.
+ *
+ * Owns: the defaults and the key. Never: validation (`parse.ts`).
+ */
+import type { DirectionFaults, FlowFaults } from "../engine/types.ts";
+import { fnv1a64 } from "../internal/hash.ts";
+import type { DirectionOf, PolicyFields, PolicyOf, Read } from "./fields.ts";
+import { findNotImplemented } from "./not-implemented.ts";
+import { parsePolicy, type ParsedPolicy } from "./parse.ts";
+import type { CompiledPolicy } from "./types.ts";
+
+const CERTAIN_PPM = 1_000_000;
+
+/**
+ * Checks and compiles a policy.
+ *
+ * @param fields as a user writes them.
+ * @param name the registered name or `preset:…`; undefined for inline fields, which are named `inline:` and eight hex digits.
+ * @throws {FaultcoreError} `ERR_FAULTCORE_INVALID_POLICY`.
+ * @example
+ * compilePolicy({ latency: "50ms" }, "slow").faults.uplink.latencyNs; // 50_000_000
+ */
+export function compilePolicy(fields: PolicyFields, name: string | undefined): CompiledPolicy {
+  return compileParsed(parsePolicy(fields, name), name);
+}
+
+/** Compiles a policy that was read already. */
+export function compileParsed(parsed: ParsedPolicy, name: string | undefined): CompiledPolicy {
+  const { fields } = parsed;
+  const keyHash = name === undefined ? hashInline(fields) : hashName(name);
+  return {
+    name: name ?? `inline:${keyHash.toString(16).padStart(16, "0").slice(0, 8)}`,
+    keyHash,
+    seed: fields.seed,
+    faults: compileFaults(fields),
+    targets: fields.targets,
+    notImplemented: findNotImplemented(fields).map((path) => notImplementedPath(parsed, path)),
+  };
+}
+
+/** The key of a named policy: it depends on the name only, so that a policy can be tuned without other draws. */
+export function hashName(name: string): bigint {
+  return fnv1a64(`policy:${name}`);
+}
+
+/**
+ * The key of inline fields: 64-bit FNV-1a of their canonical text, in which keys are camelCase and sorted and values are numbers. So
+ * spelling, units and the order of keys change nothing. The seed is not part of it: it is an input of the draws by itself.
+ */
+function hashInline(fields: PolicyOf<Read>): bigint {
+  const { seed: _, ...others } = fields;
+  return fnv1a64(`inline:${canonicalText(others)}`);
+}
+
+/** JSON with sorted keys, in which infinities and bigints are texts and fields that are undefined are absent. */
+function canonicalText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(",")}]`;
+  if (typeof value === "bigint" || value === Infinity) return `"${value}"`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, member]) => `${JSON.stringify(key)}:${canonicalText(member)}`);
+  return `{${members.join(",")}}`;
+}
+
+function compileFaults(fields: PolicyOf<Read>): FlowFaults {
+  const { timeout, connectionError } = fields;
+  return {
+    uplink: compileDirection(fields, fields.uplink),
+    downlink: compileDirection(fields, fields.downlink),
+    timeout: { connectNs: timeout?.connect, recvNs: timeout?.recv },
+    connectionError: connectionError && { kind: connectionError.kind, ppm: connectionError.prob ?? CERTAIN_PPM },
+  };
+}
+
+/** What a direction says wins, including zero; what it does not say is as for both. */
+function compileDirection(both: DirectionOf<Read>, own: DirectionOf<Read> = {}): DirectionFaults {
+  return {
+    latencyNs: own.latency ?? both.latency ?? 0,
+    jitterNs: own.jitter ?? both.jitter ?? 0,
+    lossPpm: own.packetLoss ?? both.packetLoss ?? 0,
+    burst: own.burstLoss ?? both.burstLoss ?? 1,
+    rateBps: own.rate ?? both.rate ?? Infinity,
+  };
+}
+
+/** A rule that is a text has no fields: the path ends at the rule, or at its `target`. */
+function notImplementedPath({ source, spell }: ParsedPolicy, path: readonly (string | number)[]): string {
+  const [field, index, member] = path;
+  if (field !== "targets" || typeof index !== "number" || member === undefined) return spell(path);
+  const rule = source.targets?.[index];
+  if (typeof rule !== "object") return spell([field, index]);
+  return spell([field, index, rule.target === undefined ? member : "target"]);
+}

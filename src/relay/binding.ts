@@ -1,0 +1,65 @@
+/** A flow under a scope: the policy, whether its rules touch the flow, and the engines of the two directions. */
+import { DirectionEngine } from "../engine/direction.ts";
+import type { Decision, Direction, DrawKey } from "../engine/types.ts";
+import { DOWNLINK, UPLINK } from "../engine/types.ts";
+import { judgeTargets } from "../policy/targets.ts";
+import type { CompiledPolicy } from "../policy/types.ts";
+import type { Binding } from "../table/flows.ts";
+import { countScope, readScope } from "../table/scopes.ts";
+import type { RelayContext } from "./context.ts";
+import type { DialMessage } from "./protocol.ts";
+
+export class FlowBinding {
+  readonly scope: number;
+  readonly flowHash: bigint;
+  readonly policy: CompiledPolicy;
+  readonly key: DrawKey;
+  /** Whether the opener's connect rolled the connection faults already: then a first use does not roll again. */
+  readonly fromConnect: boolean;
+  up: DirectionEngine | undefined;
+  down: DirectionEngine | undefined;
+  readonly #context: RelayContext;
+
+  constructor(context: RelayContext, binding: Binding, policy: CompiledPolicy, seed: bigint) {
+    this.#context = context;
+    this.scope = binding.scope;
+    this.flowHash = binding.flowHash;
+    this.policy = policy;
+    this.key = { seed, flowHash: binding.flowHash };
+    this.fromConnect = binding.sequence === 0;
+  }
+
+  /** Builds the engines; `peerRttNs` is the measured round trip to the real peer, which loss recovery adds to the configured one. */
+  start(peerRttNs: number): void {
+    this.up = this.#engine(UPLINK, peerRttNs);
+    this.down = this.#engine(DOWNLINK, peerRttNs);
+  }
+
+  #engine(direction: Direction, peerRttNs: number): DirectionEngine | undefined {
+    const { uplink, downlink } = this.policy.faults;
+    const faults = direction === UPLINK ? uplink : downlink;
+    if (faults.latencyNs === 0 && faults.jitterNs === 0 && faults.lossPpm === 0 && faults.rateBps === Infinity) return undefined;
+    const rttNs = uplink.latencyNs + downlink.latencyNs + (uplink.jitterNs + downlink.jitterNs) / 2 + peerRttNs;
+    return new DirectionEngine({ direction, faults, key: this.key, rttNs, onDecision: (decision) => this.record(decision) });
+  }
+
+  record(decision: Decision): void {
+    this.#context.record({ ...decision, scope: this.scope, flowHash: this.flowHash });
+  }
+}
+
+/**
+ * What a published binding means for a flow: the scope's policy when the scope is live and its targets touch the flow, else nothing
+ * (the bytes pass).
+ */
+export function resolveBinding(context: RelayContext, binding: Binding, dial: DialMessage): FlowBinding | undefined {
+  const row = readScope(context.table, binding.scope);
+  if (row === undefined) return undefined;
+  const policy = context.policy(row.policyId, binding.scope);
+  if (policy === undefined) return undefined;
+  const { address, port, hostname } = dial;
+  const { governs, rule } = judgeTargets(policy.targets, { protocol: "tcp", address, port, hostname });
+  if (governs) countScope(context.table, binding.scope, "flows");
+  context.post({ type: "bound", scope: binding.scope, flowHash: binding.flowHash, governs, rule });
+  return governs ? new FlowBinding(context, binding, policy, row.seed) : undefined;
+}

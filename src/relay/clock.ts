@@ -1,0 +1,143 @@
+/**
+ * One deadline heap and one timer for a whole relay.
+ *
+ * Never early: a timer of Node can fire up to 1 ms before its time and truncates fractions, so the clock is read again before anything
+ * is fired. What remains below a bound is spun away with `setImmediate`, which keeps I/O going.
+ */
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import { clockNs } from "../internal/clock.ts";
+
+const SPIN_NORMAL_NS = 0.3e6;
+const SPIN_FINE_NS = 1.5e6;
+const MAX_TIMER_MS = 0x7fff_ffff;
+
+/** Something that waits for an instant. The heap keeps its place in `heapIndex`; -1 = not waiting. */
+export interface Waiter {
+  heapIndex: number;
+  deadlineNs: number;
+  fire(nowNs: number): void;
+}
+
+export class DeadlineClock {
+  readonly #heap: Waiter[] = [];
+  readonly #spinNs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #timerForNs = Infinity;
+  #spinning = false;
+  /** Worst and total lateness since the start, and the number of deadlines: `report()` states the clock's accuracy. */
+  lateness: { count: number; totalNs: number; worstNs: number } = { count: 0, totalNs: 0, worstNs: 0 };
+
+  constructor(precision: "normal" | "fine") {
+    this.#spinNs = precision === "fine" ? SPIN_FINE_NS : SPIN_NORMAL_NS;
+  }
+
+  nowNs(): number {
+    return clockNs();
+  }
+
+  /** (Re)schedules a waiter; `Infinity` removes it. */
+  schedule(waiter: Waiter, deadlineNs: number): void {
+    if (waiter.heapIndex >= 0) {
+      if (waiter.deadlineNs === deadlineNs) return;
+      this.#remove(waiter);
+    }
+    if (deadlineNs === Infinity) return;
+    waiter.deadlineNs = deadlineNs;
+    waiter.heapIndex = this.#heap.length;
+    this.#heap.push(waiter);
+    this.#up(waiter.heapIndex);
+    if (this.#heap[0] === waiter) this.#arm(clockNs());
+  }
+
+  cancel(waiter: Waiter): void {
+    if (waiter.heapIndex >= 0) this.#remove(waiter);
+  }
+
+  #arm(nowNs: number): void {
+    const first = this.#heap[0];
+    if (first === undefined || this.#spinning) return;
+    const deadlineNs = first.deadlineNs;
+    // A timer that fires before the deadline is kept: it costs one look, a new timer costs more.
+    if (this.#timer !== undefined && this.#timerForNs <= deadlineNs) return;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const remainingNs = deadlineNs - nowNs;
+    if (remainingNs <= this.#spinNs) {
+      this.#spinning = true;
+      setImmediate(this.#tick);
+      return;
+    }
+    this.#timerForNs = deadlineNs;
+    const delayMs = Math.min(Math.max(1, Math.floor((remainingNs - this.#spinNs) / 1e6)), MAX_TIMER_MS);
+    this.#timer = setTimeout(this.#tick, delayMs);
+  }
+
+  readonly #tick = (): void => {
+    this.#timer = undefined;
+    this.#timerForNs = Infinity;
+    this.#spinning = false;
+    let nowNs = clockNs();
+    for (let first = this.#heap[0]; first !== undefined && first.deadlineNs <= nowNs; first = this.#heap[0]) {
+      this.#remove(first);
+      const lateNs = nowNs - first.deadlineNs;
+      this.lateness.count++;
+      this.lateness.totalNs += lateNs;
+      if (lateNs > this.lateness.worstNs) this.lateness.worstNs = lateNs;
+      first.fire(nowNs);
+      nowNs = clockNs();
+    }
+    this.#arm(nowNs);
+  };
+
+  #remove(waiter: Waiter): void {
+    const heap = this.#heap;
+    const index = waiter.heapIndex;
+    waiter.heapIndex = -1;
+    const last = heap.pop() as Waiter;
+    if (last === waiter) return;
+    heap[index] = last;
+    last.heapIndex = index;
+    this.#down(index);
+    this.#up(last.heapIndex);
+  }
+
+  #up(start: number): void {
+    const heap = this.#heap;
+    const waiter = heap[start] as Waiter;
+    let index = start;
+    while (index > 0) {
+      const parentIndex = (index - 1) >> 1;
+      const parent = heap[parentIndex] as Waiter;
+      if (parent.deadlineNs <= waiter.deadlineNs) break;
+      heap[index] = parent;
+      parent.heapIndex = index;
+      index = parentIndex;
+    }
+    heap[index] = waiter;
+    waiter.heapIndex = index;
+  }
+
+  #down(start: number): void {
+    const heap = this.#heap;
+    const waiter = heap[start] as Waiter;
+    let index = start;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      const right = heap[child + 1];
+      if (right !== undefined && right.deadlineNs < (heap[child] as Waiter).deadlineNs) child++;
+      const next = heap[child] as Waiter;
+      if (next.deadlineNs >= waiter.deadlineNs) break;
+      heap[index] = next;
+      next.heapIndex = index;
+      index = child;
+    }
+    heap[index] = waiter;
+    waiter.heapIndex = index;
+  }
+}
+
+/** A waiter that calls a function. */
+export function createWaiter(fire: (nowNs: number) => void): Waiter {
+  return { heapIndex: -1, deadlineNs: 0, fire };
+}

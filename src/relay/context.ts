@@ -1,0 +1,26 @@
+/** What a flow may ask of the relay that it lives in. */
+import type { CompiledPolicy } from "../policy/types.ts";
+import type { Binding } from "../table/flows.ts";
+import type { PolicyTable } from "../table/table.ts";
+import type { DeadlineClock } from "./clock.ts";
+import type { RelayFlow } from "./flow.ts";
+import type { FlowEvent, FromRelay } from "./protocol.ts";
+
+export interface RelayContext {
+  readonly table: PolicyTable;
+  readonly clock: DeadlineClock;
+  readonly windowBytes: number;
+  post(message: FromRelay): void;
+  /** The policy's body; drains the port when the number is new. */
+  policy(policyId: number, scope: number): CompiledPolicy | undefined;
+  /** A binding that went by message; drains the port. */
+  spilledBinding(flow: number, sequence: number): Binding | undefined;
+  record(event: FlowEvent): void;
+  /** Sends recorded events: called before anything that they explain can be seen by the program. */
+  flushEvents(): void;
+  /** The flow has a binding to the scope. */
+  enterScope(scope: number, flow: RelayFlow): void;
+  /** The flow holds nothing of the ended scope any more. */
+  leaveScope(scope: number, flow: RelayFlow): void;
+  done(flow: RelayFlow): void;
+}

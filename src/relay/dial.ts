@@ -1,0 +1,177 @@
+/**
+ * One connect attempt: the plan of the engine, the real dial, the verdict.
+ *
+ * The dial leaves when the first SYN that survives has travelled; the verdict returns one downlink delay after the peer accepted. The
+ * leg connects meanwhile; both must be there before the program is told.
+ */
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+import { connectTimeoutDecision, planConnect } from "../engine/connect.ts";
+import type { ConnectPlan } from "../engine/connect.ts";
+import type { Waiter } from "./clock.ts";
+import { createWaiter } from "./clock.ts";
+import type { RelayContext } from "./context.ts";
+import { RelayFlow } from "./flow.ts";
+import type { DialMessage, Endpoint } from "./protocol.ts";
+import { errnoOf } from "./sockets.ts";
+
+const LEG_WAIT_NS = 5e9;
+/** Node adds this to the message of an error that the kernel gave at once. */
+const SYNC_ERROR = / - Local \((.*)\)$/;
+
+export class Dial {
+  readonly flow: RelayFlow;
+  readonly #context: RelayContext;
+  readonly #message: DialMessage;
+  readonly #waiters: Waiter[] = [];
+  #plan: ConnectPlan | undefined;
+  #dialled = false;
+  #peerReady = false;
+  // Kept from the instant of the accept: a peer that resets at once has no addresses any more when the verdict leaves.
+  #local: Endpoint = { address: "", port: 0, family: "" };
+  #remote: Endpoint = this.#local;
+  #over = false;
+
+  constructor(context: RelayContext, message: DialMessage) {
+    this.#context = context;
+    this.#message = message;
+    this.flow = new RelayFlow(context, message);
+    const binding = this.flow.current;
+    if (binding === undefined) {
+      this.#dial();
+    } else {
+      const { faults } = binding.policy;
+      const plan = planConnect({
+        up: faults.uplink,
+        down: faults.downlink,
+        timeoutConnectNs: faults.timeout.connectNs,
+        connectionError: faults.connectionError,
+        key: binding.key,
+        attempt: message.attempt,
+      });
+      this.#plan = plan;
+      for (const decision of plan.decisions) binding.record({ ...decision, atNs: message.startNs + decision.atNs });
+      if (plan.error !== undefined) {
+        const { code, atNs } = plan.error;
+        this.#at(atNs, () => this.#fail(errnoOf(code), true, false, undefined));
+      } else this.#at(plan.dialAfterNs, () => this.#dial());
+      if (plan.timeoutAtNs !== undefined) this.#at(plan.timeoutAtNs, () => this.#connectTimedOut());
+    }
+    // Counted from now: a burst of connects may have waited for its turn.
+    this.#waitUntil(context.clock.nowNs() + LEG_WAIT_NS, () => this.#legOverdue());
+  }
+
+  #at(afterNs: number, fire: () => void): void {
+    this.#waitUntil(this.#message.startNs + afterNs, fire);
+  }
+
+  #waitUntil(deadlineNs: number, fire: () => void): void {
+    const waiter = createWaiter(fire);
+    this.#waiters.push(waiter);
+    if (deadlineNs <= this.#context.clock.nowNs()) fire();
+    else this.#context.clock.schedule(waiter, deadlineNs);
+  }
+
+  legArrived(leg: Socket): void {
+    this.flow.attachLeg(leg);
+    this.#complete();
+  }
+
+  /** The program closed the socket while it was dialling. */
+  closed(): void {
+    this.#finish();
+    this.flow.programHasClosed();
+  }
+
+  /** The scope ended: a connect that would never have been let through is dialled now. */
+  release(): void {
+    if (this.#over || this.#dialled || this.#plan?.error?.fault !== "packet_loss") return;
+    this.#cancel();
+    this.#plan = undefined;
+    this.#dial();
+    this.#waitUntil(this.#context.clock.nowNs() + LEG_WAIT_NS, () => this.#legOverdue());
+  }
+
+  #dial(): void {
+    if (this.#over || this.#dialled) return;
+    this.#dialled = true;
+    const { address, port, family, localAddress, localPort } = this.#message;
+    const dialledNs = this.#context.clock.nowNs();
+    const peer = connect({
+      host: address,
+      port,
+      family,
+      ...(localAddress === undefined ? {} : { localAddress }),
+      ...(localPort === undefined ? {} : { localPort }),
+      allowHalfOpen: true,
+      // The relay writes what the program wrote, when it did: Nagle's delay belongs to the program's own socket only.
+      noDelay: true,
+      autoSelectFamily: false,
+    });
+    this.flow.attachPeer(peer);
+    let connected = false;
+    peer.on("error", (error: NodeJS.ErrnoException) => {
+      if (!connected) this.#dialFailed(error);
+    });
+    peer.once("connect", () => {
+      connected = true;
+      const nowNs = this.#context.clock.nowNs();
+      this.#local = { address: peer.localAddress ?? "", port: peer.localPort ?? 0, family: peer.localFamily ?? "" };
+      this.#remote = { address: peer.remoteAddress ?? "", port: peer.remotePort ?? 0, family: peer.remoteFamily ?? "" };
+      this.flow.peerConnected(nowNs - dialledNs);
+      this.#waitUntil(nowNs + (this.#plan?.reportDelayNs ?? 0), () => {
+        this.#peerReady = true;
+        this.#complete();
+      });
+    });
+  }
+
+  #dialFailed(error: NodeJS.ErrnoException): void {
+    const local = SYNC_ERROR.exec(error.message)?.[1];
+    const sync = local !== undefined && this.#message.localPort === undefined;
+    const errno = error.errno ?? errnoOf("ECONNREFUSED");
+    // What the kernel refuses at once never was on the network, so nothing delays the answer.
+    const delayNs = sync ? 0 : (this.#plan?.reportDelayNs ?? 0);
+    this.#waitUntil(this.#context.clock.nowNs() + delayNs, () => this.#fail(errno, false, sync, local));
+  }
+
+  #complete(): void {
+    if (this.#over || !this.#peerReady || this.flow.leg === undefined) return;
+    this.#finish();
+    this.#context.flushEvents();
+    this.#context.post({ type: "connected", flow: this.#message.flow, local: this.#local, remote: this.#remote });
+    this.flow.establish();
+  }
+
+  #connectTimedOut(): void {
+    const binding = this.flow.current;
+    const timeoutNs = this.#plan?.timeoutAtNs ?? 0;
+    binding?.record(connectTimeoutDecision(this.#message.attempt, this.#context.clock.nowNs(), timeoutNs));
+    this.#fail(errnoOf("ETIMEDOUT"), true, false, undefined);
+  }
+
+  #legOverdue(): void {
+    if (this.#over || this.flow.leg !== undefined) return;
+    this.#finish();
+    this.#context.post({ type: "lost", flow: this.#message.flow, reason: "the program's side of the connection did not reach the relay within 5 s" });
+    this.flow.abandon();
+  }
+
+  #fail(errno: number, injected: boolean, sync: boolean, local: string | undefined): void {
+    if (this.#over) return;
+    this.#finish();
+    this.#context.flushEvents();
+    this.#context.post({ type: "failed", flow: this.#message.flow, errno, sync, local, injected });
+    this.flow.abandon();
+  }
+
+  #cancel(): void {
+    for (const waiter of this.#waiters) this.#context.clock.cancel(waiter);
+    this.#waiters.length = 0;
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#cancel();
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * One direction of a flow: bytes in, bytes out, in order, when the engine says so.
+ *
+ * Owns: the bytes that are held. Never: decisions; it tells the engine lengths and asks how many bytes may leave.
+ * Invariants: bytes leave in the order in which they came, once; what one binding decided is never overtaken by the next; reading
+ * stops while more than `windowBytes` are held here or wait in the outgoing socket.
+ */
+import type { Socket } from "node:net";
+import type { DirectionEngine } from "../engine/direction.ts";
+import type { DeadlineClock, Waiter } from "./clock.ts";
+
+/** How a direction ends: with a FIN, or with a reset that stands for this error (negative errno). */
+export interface PipeEnd {
+  readonly reset: boolean;
+  readonly errno: number;
+}
+
+export interface PipeOwner {
+  /** Bytes were handed to the outgoing socket. */
+  released(pipe: Pipe, bytes: number, nowNs: number): void;
+  /** The direction's end has arrived on the other side. */
+  ended(pipe: Pipe, end: PipeEnd): void;
+  /** The engine gave up: retransmission failed for longer than TCP waits. */
+  gaveUp(pipe: Pipe, code: string): void;
+}
+
+/** Bytes of one binding. Lanes drain one after the other; without an engine a lane adds no delay of its own. */
+interface Lane {
+  readonly engine: DirectionEngine | undefined;
+  pending: number;
+  /** Bytes that the engine released and that an earlier lane still blocks. */
+  ready: number;
+}
+
+export class Pipe implements Waiter {
+  heapIndex = -1;
+  deadlineNs = 0;
+  source: Socket | undefined;
+  sink: Socket | undefined;
+  /** Bytes taken in and not yet handed on. */
+  held = 0;
+  readonly #owner: PipeOwner;
+  readonly #clock: DeadlineClock;
+  readonly #windowBytes: number;
+  readonly #chunks: Buffer[] = [];
+  #firstChunk = 0;
+  #firstOffset = 0;
+  readonly #lanes: Lane[] = [];
+  #end: PipeEnd | undefined;
+  #endDone = false;
+  #paused = false;
+
+  constructor(owner: PipeOwner, clock: DeadlineClock, windowBytes: number) {
+    this.#owner = owner;
+    this.#clock = clock;
+    this.#windowBytes = windowBytes;
+  }
+
+  /** Takes bytes in, under the engine that governs them (none: they pass, behind what is held already). */
+  push(chunk: Buffer, engine: DirectionEngine | undefined, nowNs: number): void {
+    if (engine === undefined && this.#lanes.length === 0) {
+      this.#write(chunk, nowNs);
+      return;
+    }
+    const lane = this.#laneFor(engine);
+    lane.pending += chunk.length;
+    if (engine === undefined) lane.ready += chunk.length;
+    else engine.push(chunk.length, nowNs);
+    this.#chunks.push(chunk);
+    this.held += chunk.length;
+    this.pump(nowNs);
+  }
+
+  /** Takes the end in: it travels behind the bytes. Returns false when the direction has ended before. */
+  end(end: PipeEnd, engine: DirectionEngine | undefined, nowNs: number): boolean {
+    if (this.#end !== undefined) return false;
+    this.#end = end;
+    if (engine !== undefined) {
+      this.#laneFor(engine);
+      engine.end(nowNs);
+    }
+    this.pump(nowNs);
+    return true;
+  }
+
+  /** Whether the end has arrived on the other side, or everything was dropped. */
+  isOver(): boolean {
+    return this.#endDone;
+  }
+
+  /** Bytes of the other direction reached this direction's sender. */
+  peerReleased(nowNs: number): void {
+    this.#lanes.at(-1)?.engine?.peerReleased(nowNs);
+  }
+
+  #laneFor(engine: DirectionEngine | undefined): Lane {
+    const last = this.#lanes.at(-1);
+    if (last !== undefined && last.engine === engine) return last;
+    const lane: Lane = { engine, pending: 0, ready: 0 };
+    this.#lanes.push(lane);
+    return lane;
+  }
+
+  fire(nowNs: number): void {
+    this.pump(nowNs);
+  }
+
+  /** Moves everything that may leave by now, and sets the next deadline. */
+  pump(nowNs: number): void {
+    let next = Infinity;
+    let released = 0;
+    let gaveUp: string | undefined;
+    const lanes = this.#lanes;
+    for (const lane of lanes) {
+      if (lane.engine === undefined) continue;
+      lane.ready += lane.engine.advance(nowNs);
+      next = Math.min(next, lane.engine.nextAtNs());
+      gaveUp ??= lane.engine.failure()?.code;
+    }
+    while (lanes.length > 0) {
+      const lane = lanes[0] as Lane;
+      const bytes = Math.min(lane.ready, lane.pending);
+      lane.ready -= bytes;
+      lane.pending -= bytes;
+      released += bytes;
+      // The last lane of an engine stays while its binding lasts: it has state that the next bytes need.
+      if (lane.pending > 0 || (lanes.length === 1 && lane.engine !== undefined)) break;
+      lanes.shift();
+    }
+    if (released > 0) this.#release(released, nowNs);
+    this.#clock.schedule(this, next);
+    if (gaveUp !== undefined) {
+      this.#owner.gaveUp(this, gaveUp);
+      return;
+    }
+    this.#finish();
+    this.#throttle();
+  }
+
+  #finish(): void {
+    if (this.#end === undefined || this.#endDone || this.held > 0) return;
+    const lane = this.#lanes.at(-1);
+    if (lane?.engine !== undefined && !lane.engine.ended()) return;
+    this.#endDone = true;
+    this.#owner.ended(this, this.#end);
+  }
+
+  #release(bytes: number, nowNs: number): void {
+    const sink = this.sink;
+    let left = bytes;
+    this.held -= bytes;
+    sink?.cork();
+    while (left > 0) {
+      const chunk = this.#chunks[this.#firstChunk] as Buffer;
+      const available = chunk.length - this.#firstOffset;
+      const take = Math.min(available, left);
+      const piece = take === chunk.length ? chunk : chunk.subarray(this.#firstOffset, this.#firstOffset + take);
+      left -= take;
+      if (take === available) {
+        this.#chunks[this.#firstChunk] = undefined as never;
+        this.#firstChunk++;
+        this.#firstOffset = 0;
+      } else this.#firstOffset += take;
+      if (sink?.writable === true) sink.write(piece);
+    }
+    sink?.uncork();
+    if (this.#firstChunk > 1024 || this.#firstChunk === this.#chunks.length) {
+      this.#chunks.splice(0, this.#firstChunk);
+      this.#firstChunk = 0;
+    }
+    this.#owner.released(this, bytes, nowNs);
+  }
+
+  #write(chunk: Buffer, nowNs: number): void {
+    if (this.sink?.writable === true) this.sink.write(chunk);
+    this.#owner.released(this, chunk.length, nowNs);
+    this.#throttle();
+  }
+
+  /** Stops or resumes reading. */
+  #throttle(): void {
+    const blocked = this.#lanes.at(-1)?.engine?.blocked() ?? false;
+    const waiting = this.held + (this.sink?.writableLength ?? 0);
+    if (blocked || waiting > this.#windowBytes) {
+      if (!this.#paused) {
+        this.#paused = true;
+        this.source?.pause();
+      }
+    } else if (this.#paused && waiting <= this.#windowBytes / 2) {
+      this.#paused = false;
+      this.#lanes.at(-1)?.engine?.resumed(this.#clock.nowNs());
+      this.source?.resume();
+    }
+  }
+
+  /** The outgoing socket has room again. */
+  drained(): void {
+    this.#throttle();
+  }
+
+  /** A scope ended: what it decided keeps its time, what it held open-endedly leaves, and new bytes pass. */
+  detach(engine: DirectionEngine | undefined, nowNs: number): void {
+    if (engine === undefined) return;
+    const last = this.#lanes.at(-1);
+    engine.detach(nowNs);
+    // New bytes come after these in order, without a delay of their own.
+    if (last?.engine === engine && this.#end === undefined) this.#laneFor(undefined);
+    this.pump(nowNs);
+  }
+
+  /** Whether bytes of this engine are still held. */
+  holds(engine: DirectionEngine): boolean {
+    return this.#lanes.some((lane) => lane.engine === engine && lane.pending > 0);
+  }
+
+  /** Bytes are held whose release has a time (and not an open-ended hold). */
+  holdsWithEnd(): boolean {
+    return this.held > 0 && this.#lanes.some((lane) => (lane.engine?.nextAtNs() ?? 0) !== Infinity);
+  }
+
+  /** Drops everything. */
+  destroy(): void {
+    this.#clock.cancel(this);
+    this.#chunks.length = 0;
+    this.#firstChunk = 0;
+    this.#lanes.length = 0;
+    this.held = 0;
+    this.#endDone = true;
+  }
+}

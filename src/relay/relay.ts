@@ -1,0 +1,281 @@
+/**
+ * The data plane of one thread: accepts the program's legs, dials the peers, and answers the messages of `protocol.ts`.
+ *
+ * Owns: the listening port, the flows, the policies it was told of, the event buffer. Never: the table's lock (it only reads rows and
+ * counts), the program's objects. Invariants: a connection nobody claims is held 2 s at most and gets nothing; events leave before the
+ * bytes that they explain.
+ */
+import { createServer } from "node:net";
+import type { Server, Socket } from "node:net";
+import { setInterval, clearInterval, setTimeout, clearTimeout } from "node:timers";
+import { deserialize } from "node:v8";
+import type { CompiledPolicy } from "../policy/types.ts";
+import type { Binding } from "../table/flows.ts";
+import { countScope, readActivation } from "../table/scopes.ts";
+import type { PolicyTable } from "../table/table.ts";
+import { DeadlineClock } from "./clock.ts";
+import type { RelayContext } from "./context.ts";
+import { Dial } from "./dial.ts";
+import type { RelayFlow } from "./flow.ts";
+import { CONTROL } from "./protocol.ts";
+import type { FlowEvent, FlushMessage, FromRelay, RelayInit, ToRelay } from "./protocol.ts";
+import { resetSocket } from "./sockets.ts";
+
+const UNCLAIMED_MS = 2000;
+const MAX_UNCLAIMED = 1024;
+const BACKLOG = 4096;
+const FLUSH_POLL_MS = 2;
+const EVENTS_PER_MESSAGE = 256;
+
+/** How a relay talks to its program: a MessagePort today. */
+export interface Transport {
+  post(message: FromRelay): void;
+  /** The next message that was sent before now, if there is one. */
+  receive(): ToRelay | undefined;
+}
+
+export class Relay implements RelayContext {
+  readonly table: PolicyTable;
+  readonly clock: DeadlineClock;
+  readonly windowBytes: number;
+  readonly #control: Int32Array;
+  readonly #transport: Transport;
+  readonly #server: Server;
+  readonly #dials = new Map<number, Dial>();
+  readonly #claims = new Map<number, Dial>();
+  readonly #unclaimed = new Map<number, { leg: Socket; timer: NodeJS.Timeout }>();
+  readonly #policies = new Map<number, CompiledPolicy>();
+  readonly #scopes = new Map<number, Set<RelayFlow>>();
+  readonly #ended = new Set<number>();
+  readonly #spilled = new Map<string, Binding>();
+  readonly #backlog: ToRelay[] = [];
+  #working = false;
+  #events: FlowEvent[] = [];
+  #flushes: FlushMessage[] = [];
+  #flushTimer: NodeJS.Timeout | undefined;
+
+  constructor(table: PolicyTable, init: RelayInit, transport: Transport) {
+    this.table = table;
+    this.clock = new DeadlineClock(init.precision);
+    this.windowBytes = init.windowBytes;
+    this.#control = new Int32Array(init.control);
+    this.#transport = transport;
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (leg) => this.#accept(leg));
+    this.#server.on("error", () => this.#announce(-1));
+    this.#server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
+      this.#announce((this.#server.address() as { port: number }).port);
+    });
+  }
+
+  #announce(port: number): void {
+    Atomics.store(this.#control, CONTROL.port, port);
+    Atomics.notify(this.#control, CONTROL.port);
+  }
+
+  // ── legs ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #accept(leg: Socket): void {
+    Atomics.add(this.#control, CONTROL.accepted, 1);
+    if (Atomics.load(this.#control, CONTROL.wantsAccepted) === 1) this.post({ type: "accepted" });
+    const port = leg.remotePort ?? 0;
+    const dial = this.#claims.get(port);
+    if (dial !== undefined) {
+      this.#claims.delete(port);
+      dial.legArrived(leg);
+      return;
+    }
+    if (this.#unclaimed.size >= MAX_UNCLAIMED) {
+      for (const oldest of this.#unclaimed.keys()) {
+        this.#dropUnclaimed(oldest);
+        break;
+      }
+    }
+    leg.on("error", ignore);
+    const timer = setTimeout(() => this.#dropUnclaimed(port), UNCLAIMED_MS);
+    this.#unclaimed.set(port, { leg, timer });
+  }
+
+  #dropUnclaimed(port: number): void {
+    const entry = this.#unclaimed.get(port);
+    if (entry === undefined) return;
+    this.#unclaimed.delete(port);
+    clearTimeout(entry.timer);
+    resetSocket(entry.leg);
+  }
+
+  // ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes a message; they are carried out one after the other, also when carrying one out drains the port. */
+  handle(message: ToRelay): void {
+    this.#backlog.push(message);
+    this.#work();
+  }
+
+  #work(): void {
+    if (this.#working) return;
+    this.#working = true;
+    try {
+      for (let next = this.#backlog.shift(); next !== undefined; next = this.#backlog.shift()) this.#carryOut(next);
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  #carryOut(message: ToRelay): void {
+    switch (message.type) {
+      case "policy":
+        this.#policies.set(message.policyId, message.policy);
+        return;
+      case "forget":
+        this.#policies.delete(message.policyId);
+        return;
+      case "dial": {
+        const dial = new Dial(this, message);
+        this.#dials.set(message.flow, dial);
+        const waiting = this.#unclaimed.get(message.legPort);
+        if (waiting === undefined) {
+          this.#claims.set(message.legPort, dial);
+        } else {
+          this.#unclaimed.delete(message.legPort);
+          clearTimeout(waiting.timer);
+          waiting.leg.off("error", ignore);
+          dial.legArrived(waiting.leg);
+        }
+        return;
+      }
+      case "bind":
+        this.#spilled.set(`${message.flow}:${message.binding.sequence}`, message.binding);
+        return;
+      case "closed":
+        this.#dials.get(message.flow)?.closed();
+        return;
+      case "option":
+        this.#dials.get(message.flow)?.flow.peer?.setKeepAlive(message.keepAlive.enable, message.keepAlive.delaySeconds * 1000);
+        return;
+      case "reply":
+        this.#dials.get(message.flow)?.flow.reply(message.request, message.waiting);
+        return;
+      case "release":
+        this.#release(message.scope);
+        return;
+      case "flush":
+        this.#flushes.push(message);
+        this.#checkFlushes();
+        return;
+    }
+  }
+
+  /**
+   * Takes in everything that was sent before now. Bodies and bindings count at once; all else waits for its turn, because this runs in
+   * the middle of a flow's own work.
+   */
+  #drain(): void {
+    for (let message = this.#transport.receive(); message !== undefined; message = this.#transport.receive()) {
+      if (message.type === "policy" || message.type === "bind") this.#carryOut(message);
+      else this.#backlog.push(message);
+    }
+    if (this.#backlog.length > 0 && !this.#working) process.nextTick(() => this.#work());
+  }
+
+  #release(scope: number): void {
+    this.#ended.add(scope);
+    for (const flow of this.#scopes.get(scope) ?? []) {
+      this.#dials.get(flow.dial.flow)?.release();
+      flow.releaseScope(scope);
+    }
+    this.#checkReleased(scope);
+  }
+
+  #checkReleased(scope: number): void {
+    if (!this.#ended.has(scope) || this.#scopes.has(scope)) return;
+    this.#ended.delete(scope);
+    this.flushEvents();
+    this.post({ type: "released", scope });
+  }
+
+  #checkFlushes(): void {
+    this.#flushes = this.#flushes.filter((flush) => {
+      const written = new Map(flush.written);
+      for (const [id, { flow }] of this.#dials) {
+        if (flow.established && (flow.programClosed || written.has(id)) && !flow.isFlushed(written.get(id))) return true;
+      }
+      Atomics.store(this.#control, CONTROL.flushed, flush.token);
+      Atomics.notify(this.#control, CONTROL.flushed);
+      this.post({ type: "flushed", token: flush.token });
+      return false;
+    });
+    if (this.#flushes.length > 0) this.#flushTimer ??= setInterval(() => this.#checkFlushes(), FLUSH_POLL_MS);
+    else if (this.#flushTimer !== undefined) {
+      clearInterval(this.#flushTimer);
+      this.#flushTimer = undefined;
+    }
+  }
+
+  /** Resets every leg: the relay is dying, and no program may take that for a clean end. */
+  die(): void {
+    for (const { flow } of this.#dials.values()) flow.leg?.resetAndDestroy();
+    for (const { leg } of this.#unclaimed.values()) leg.destroy();
+    this.#server.close();
+  }
+
+  // ── what flows ask ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  post(message: FromRelay): void {
+    this.#transport.post(message);
+  }
+
+  policy(policyId: number, scope: number): CompiledPolicy | undefined {
+    if (!this.#policies.has(policyId)) this.#drain();
+    if (!this.#policies.has(policyId)) {
+      // The activation of another thread: its body stands in the table.
+      const activation = readActivation(this.table);
+      if (activation?.ref === scope) this.#policies.set(policyId, deserialize(activation.body) as CompiledPolicy);
+    }
+    return this.#policies.get(policyId);
+  }
+
+  spilledBinding(flow: number, sequence: number): Binding | undefined {
+    const key = `${flow}:${sequence}`;
+    if (!this.#spilled.has(key)) this.#drain();
+    const binding = this.#spilled.get(key);
+    this.#spilled.delete(key);
+    return binding;
+  }
+
+  record(event: FlowEvent): void {
+    countScope(this.table, event.scope, "events");
+    if (event.decision !== "recovered") countScope(this.table, event.scope, "injected");
+    this.#events.push(event);
+    if (this.#events.length >= EVENTS_PER_MESSAGE) this.flushEvents();
+  }
+
+  flushEvents(): void {
+    if (this.#events.length === 0) return;
+    const events = this.#events;
+    this.#events = [];
+    this.post({ type: "events", events });
+  }
+
+  enterScope(scope: number, flow: RelayFlow): void {
+    const flows = this.#scopes.get(scope);
+    if (flows === undefined) this.#scopes.set(scope, new Set([flow]));
+    else flows.add(flow);
+  }
+
+  leaveScope(scope: number, flow: RelayFlow): void {
+    const flows = this.#scopes.get(scope);
+    if (flows === undefined || !flows.delete(flow)) return;
+    if (flows.size > 0) return;
+    this.#scopes.delete(scope);
+    this.#checkReleased(scope);
+  }
+
+  done(flow: RelayFlow): void {
+    this.#dials.delete(flow.dial.flow);
+    if (this.#claims.get(flow.dial.legPort)?.flow === flow) this.#claims.delete(flow.dial.legPort);
+    this.post({ type: "done", flow: flow.dial.flow });
+    if (this.#flushes.length > 0) this.#checkFlushes();
+  }
+}
+
+function ignore(): void {}

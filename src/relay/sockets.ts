@@ -1,0 +1,35 @@
+/** Small facts about sockets that both legs of a flow need. */
+import type { Socket } from "node:net";
+import { setTimeout } from "node:timers";
+import { getSystemErrorMap } from "node:util";
+
+const FINISH_WAIT_MS = 1000;
+
+const errnos = new Map<string, number>();
+for (const [errno, [code]] of getSystemErrorMap()) errnos.set(code, errno);
+
+/** The negative errno of a code on this platform; -1 (EPERM) where the platform does not know it. */
+export function errnoOf(code: string): number {
+  return errnos.get(code) ?? -1;
+}
+
+/** The code of a negative errno. */
+export function codeOf(errno: number): string {
+  return getSystemErrorMap().get(errno)?.[0] ?? "UNKNOWN";
+}
+
+/**
+ * Sends RST. Node refuses that with EINVAL, and leaks the descriptor, while a FIN is on its way to the kernel: then it waits for it.
+ */
+export function resetSocket(socket: Socket | undefined): void {
+  if (socket === undefined || socket.destroyed) return;
+  if (socket.writableEnded && !socket.writableFinished) {
+    const timer = setTimeout(() => socket.destroy(), FINISH_WAIT_MS);
+    timer.unref();
+    socket.once("finish", () => resetSocket(socket));
+    socket.once("close", () => clearTimeout(timer));
+    return;
+  }
+  if (socket.connecting) socket.destroy();
+  else socket.resetAndDestroy();
+}

@@ -1,0 +1,230 @@
+/**
+ * Where connections belong: joins the adapters of `steer/` to scopes and to the relay.
+ *
+ * Invariants: a flow is bound before the bytes of a use leave; what a flow is called in a scope (its key) never depends on ports,
+ * times or other scopes.
+ */
+import { hashFlowKey } from "../engine/draw.ts";
+import { clockNs } from "../internal/clock.ts";
+import type { FlowClient, FlowKey, RelayClient } from "../relay/client.ts";
+import { currentScope } from "../scope/frames.ts";
+import type { ScopeRecord } from "../scope/record.ts";
+import type { Caller, DialRequest, Origin, Router, SteeredFlow } from "../steer/router.ts";
+
+const UNBOUND: FlowKey = { scope: 0, flowHash: 0n, ordinal: 0 };
+
+interface FlowOrigin extends Origin {
+  readonly record: ScopeRecord | undefined;
+  /** What the flow is called in its scope: the same for all addresses that one connect() tries. */
+  key: FlowKey | undefined;
+}
+
+interface Captured {
+  /** null: shielded. */
+  readonly record: ScopeRecord | null | undefined;
+}
+
+/** What the router asks of the runtime. */
+export interface RouterHost {
+  client(): RelayClient;
+  /** The process-wide activation, also one of another thread. */
+  activation(): ScopeRecord | undefined;
+  readonly steerAll: boolean;
+  isBusy(): boolean;
+  threadPath(): string;
+  /** Called before each connect of this process: patches what was loaded meanwhile. */
+  beforeConnect(): void;
+  warnUnsteered(): void;
+}
+
+export class FlowRouter implements Router {
+  readonly #host: RouterHost;
+  readonly #flows = new Set<RoutedFlow>();
+  readonly #unsteered = new WeakMap<ScopeRecord, WeakSet<object>>();
+
+  constructor(host: RouterHost) {
+    this.#host = host;
+  }
+
+  isBusy(): boolean {
+    return this.#host.isBusy();
+  }
+
+  /** The scope that governs what the running code does. */
+  #governing(captured: Captured = { record: currentScope() }): ScopeRecord | undefined {
+    if (captured.record === null) return undefined;
+    return captured.record?.live === true ? captured.record : this.#host.activation();
+  }
+
+  origin(): Origin | undefined {
+    if (!this.#host.steerAll && !this.#host.isBusy()) return undefined;
+    this.#host.beforeConnect();
+    const record = this.#governing();
+    if (record === undefined && !this.#host.steerAll) return undefined;
+    const origin: FlowOrigin = { attempts: 0, startNs: clockNs(), record, key: undefined };
+    return origin;
+  }
+
+  dial(request: DialRequest): SteeredFlow {
+    const origin = request.origin as FlowOrigin;
+    const { record } = origin;
+    const flow = new RoutedFlow(this, request);
+    if (record?.live === true) origin.key ??= this.keyFor(record, flow);
+    flow.client = this.#host.client().dial(
+      {
+        address: request.address,
+        port: request.port,
+        family: request.family,
+        hostname: request.hostname,
+        localAddress: request.localAddress,
+        localPort: request.localPort,
+        // A second address is tried when the first one failed: its time starts then.
+        startNs: origin.attempts === 0 ? origin.startNs : clockNs(),
+        attempt: origin.attempts++,
+        startLeg: (port) => request.startLeg(port),
+        connected: (message) => request.connected(message.local, message.remote),
+        failed: (failure) => request.failed(failure),
+        broken: (error) => request.broken(error),
+        died: () => request.died(),
+        bytesWritten: () => request.bytesWritten(),
+      },
+      origin.key,
+    );
+    flow.record = origin.key === undefined ? undefined : record;
+    this.#flows.add(flow);
+    return flow;
+  }
+
+  /** Names a flow within a scope and remembers what stands behind the name. */
+  keyFor(record: ScopeRecord, flow: RoutedFlow): FlowKey {
+    const { hostname, address, port } = flow;
+    const target = record.targetKey(hostname ?? address, port, isLoopback(address));
+    const ordinal = record.nextFlowOrdinal(target);
+    const { keyHash } = record.policy;
+    const flowHash = hashFlowKey({
+      policyKeyHash: keyHash,
+      scopeOrdinal: record.ordinal,
+      target,
+      flowOrdinal: ordinal,
+      threadPath: this.#host.threadPath(),
+    });
+    record.flows.set(flowHash, { target, ordinal, hostname, address, port, governs: undefined, rule: -1 });
+    return { scope: record.ref, flowHash, ordinal };
+  }
+
+  caller(): Caller {
+    return { record: currentScope() } satisfies Captured;
+  }
+
+  /** Binds a flow to whoever uses it now. */
+  use(flow: RoutedFlow, offset: number, captured?: Captured): void {
+    const record = this.#governing(captured);
+    if ((record?.ref ?? 0) === flow.client.boundTo) return;
+    flow.record = record;
+    flow.client.bind(record === undefined ? UNBOUND : this.keyFor(record, flow), offset);
+  }
+
+  /** A new activation governs what is open and belongs to nobody; a shielded flow is left alone until it is used. */
+  activationChanged(record: ScopeRecord | undefined): void {
+    for (const flow of this.#flows) {
+      if (flow.record?.live === true) continue;
+      if (record !== undefined) this.use(flow, flow.bytesWritten(), { record });
+    }
+  }
+
+  closed(flow: RoutedFlow): void {
+    this.#flows.delete(flow);
+  }
+
+  unsteeredUse(socket: object, caller: Caller | undefined): void {
+    const record = this.#governing(caller as Captured | undefined);
+    if (record === undefined) return;
+    let seen = this.#unsteered.get(record);
+    if (seen === undefined) this.#unsteered.set(record, (seen = new WeakSet()));
+    if (seen.has(socket)) return;
+    seen.add(socket);
+    record.unsteered++;
+    this.#host.warnUnsteered();
+  }
+}
+
+class RoutedFlow implements SteeredFlow {
+  readonly #router: FlowRouter;
+  readonly #request: DialRequest;
+  readonly hostname: string | undefined;
+  readonly address: string;
+  readonly port: number;
+  client!: FlowClient;
+  /** The scope that the flow is bound to. */
+  record: ScopeRecord | undefined;
+  /** Open requests of a multiplexed connection, in the order in which they were made. */
+  readonly #requests = new Map<number, ScopeRecord | undefined>();
+
+  constructor(router: FlowRouter, request: DialRequest) {
+    this.#router = router;
+    this.#request = request;
+    this.hostname = request.hostname;
+    this.address = request.address;
+    this.port = request.port;
+  }
+
+  bytesWritten(): number {
+    return this.#request.bytesWritten();
+  }
+
+  use(offset: number): void {
+    this.#router.use(this, offset);
+  }
+
+  useBy(caller: Caller, offset: number): void {
+    this.#router.use(this, offset, caller as Captured);
+  }
+
+  arm(offset: number): void {
+    this.client.arm(offset);
+  }
+
+  setKeepAlive(enable: boolean, delaySeconds: number): void {
+    this.client.setKeepAlive(enable, delaySeconds);
+  }
+
+  requestOpened(request: number): void {
+    for (const other of this.#requests.values()) {
+      if (other === this.record) continue;
+      if (other !== undefined) other.shared = true;
+      if (this.record !== undefined) this.record.shared = true;
+    }
+    this.#requests.set(request, this.record);
+    this.client.reply(request, true);
+  }
+
+  requestAnswered(request: number): void {
+    this.client.reply(request, false);
+  }
+
+  requestClosed(request: number): void {
+    this.client.reply(request, false);
+    const latest = [...this.#requests.keys()].at(-1);
+    this.#requests.delete(request);
+    const next = [...this.#requests.values()].at(-1);
+    if (latest === request && next?.live === true) this.#router.use(this, this.bytesWritten(), { record: next });
+  }
+
+  finIsGenuine(): boolean {
+    return this.client.finIsGenuine();
+  }
+
+  storedError(): { errno: number; injected: boolean } {
+    return this.client.storedError();
+  }
+
+  closed(): void {
+    this.#router.closed(this);
+    this.client.close();
+  }
+}
+
+export function isLoopback(address: string): boolean {
+  const bare = address.toLowerCase().replace(/^::ffff:/, "");
+  return bare.startsWith("127.") || bare === "::1";
+}

@@ -1,0 +1,331 @@
+/**
+ * The composition root: the only folder that joins the layers.
+ *
+ * One runtime per thread, however many copies of the package the thread has loaded (Jest gives each test file its own modules, but all
+ * of them share one `net`): it hangs on `net.Socket.prototype`, which is what it patches.
+ */
+import net from "node:net";
+import { threadId } from "node:worker_threads";
+import { deserialize, serialize } from "node:v8";
+import { FaultcoreError } from "../errors.ts";
+import { clockNs } from "../internal/clock.ts";
+import { PolicyRegistry } from "../policy/registry.ts";
+import type { CompiledPolicy } from "../policy/types.ts";
+import { RelayClient } from "../relay/client.ts";
+import type { ClientListener } from "../relay/client.ts";
+import type { BoundMessage, FlowEvent } from "../relay/protocol.ts";
+import { ScopeManager } from "../scope/manager.ts";
+import type { ScopeHost } from "../scope/manager.ts";
+import { ScopeRecord } from "../scope/record.ts";
+import type { FaultEvent } from "../scope/record.ts";
+import { http2IsLoaded, patchHttp2 } from "../steer/http2.ts";
+import { patchNet } from "../steer/net.ts";
+import { Patches } from "../steer/patches.ts";
+import { watchUndici } from "../steer/undici.ts";
+import { activationRef, endScope, freeScope, openScope, readActivation, readScope, scopeCounters, setActivation } from "../table/scopes.ts";
+import type { ScopeCounters } from "../table/scopes.ts";
+import { PolicyTable } from "../table/table.ts";
+import { bequeath, lockOwner, readInheritance } from "./inheritance.ts";
+import type { Inheritance } from "./inheritance.ts";
+import { DEFAULT_OPTIONS } from "./options.ts";
+import type { RuntimeOptions } from "./options.ts";
+import { FlowRouter } from "./router.ts";
+import type { RouterHost } from "./router.ts";
+import { randomSeed, seedFromEnvironment } from "./seed.ts";
+
+const kRuntime: unique symbol = Symbol.for("faultcore.runtime") as never;
+/** Changes when runtimes of different versions could not work on each other's objects. */
+const ABI = 1;
+
+export class Runtime implements ScopeHost, RouterHost, ClientListener {
+  readonly abi: number = ABI;
+  readonly registry: PolicyRegistry = new PolicyRegistry();
+  readonly scopes: ScopeManager = new ScopeManager(this);
+  readonly router: FlowRouter = new FlowRouter(this);
+  /** Hears every event. */
+  onEvent: (event: FaultEvent) => void = () => {};
+  readonly startNs: number = clockNs();
+  readonly #inheritance: Inheritance | undefined = readInheritance();
+  readonly #records = new Map<number, ScopeRecord>();
+  #options: RuntimeOptions = DEFAULT_OPTIONS;
+  #table: PolicyTable | undefined;
+  #client: RelayClient | undefined;
+  #patches: Patches | undefined;
+  #http2Patched = false;
+  #seed: bigint | undefined;
+  #warnedUnsteered = false;
+  /** The activation of another thread, as this thread knows it. */
+  #foreign: ScopeRecord | undefined;
+
+  constructor() {
+    if (this.#inheritance === undefined) return;
+    this.#table = new PolicyTable(this.#inheritance.table, lockOwner);
+    this.#seed = this.#inheritance.seed;
+    this.registry.restore(this.#inheritance.policies);
+    this.#bequeath(this.#table);
+  }
+
+  // ── life ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get installed(): boolean {
+    return this.#patches !== undefined;
+  }
+
+  get options(): RuntimeOptions {
+    return this.#options;
+  }
+
+  /** Patches Node and starts the relay's thread. Repeating it with other options changes those that still can change. */
+  install(options: Partial<RuntimeOptions> & { seed?: bigint | undefined } = {}): void {
+    const { seed, ...rest } = options;
+    const next: RuntimeOptions = { ...this.#options, ...rest };
+    if (this.#client !== undefined && (next.windowBytes !== this.#options.windowBytes || next.precision !== this.#options.precision)) {
+      throw new FaultcoreError(
+        "ERR_FAULTCORE_INVALID_USE",
+        "install() cannot change `window` or `precision` any more: the relay runs already. Call install() before the first scope.",
+        { expected: "the options that the relay was started with" },
+      );
+    }
+    if (seed !== undefined) this.#seed = seed;
+    this.#options = next;
+    if (this.#patches === undefined) this.#patch();
+    this.client().start();
+  }
+
+  #patch(): void {
+    const patches = new Patches();
+    try {
+      patchNet(patches, this.router);
+      watchUndici(patches, this.router);
+    } catch (error) {
+      patches.restoreAll();
+      throw error;
+    }
+    const beforeExit = (): void => this.#client?.holdUntilFlushed();
+    const exit = (): void => this.#client?.flushAtExit();
+    process.on("beforeExit", beforeExit);
+    process.on("exit", exit);
+    patches.add(() => {
+      process.off("beforeExit", beforeExit);
+      process.off("exit", exit);
+    });
+    this.#patches = patches;
+    this.#http2Patched = false;
+  }
+
+  /** Takes all patches back. Flows that are open keep their relay until they close. */
+  uninstall(): void {
+    this.activate(undefined);
+    this.scopes.endAll();
+    this.#patches?.restoreAll();
+    this.#patches = undefined;
+    this.#options = DEFAULT_OPTIONS;
+    if (this.#client !== undefined && this.#client.openFlows === 0) {
+      void this.#client.host.stop();
+      this.#client = undefined;
+    }
+  }
+
+  beforeConnect(): void {
+    if (this.#http2Patched || this.#patches === undefined || !http2IsLoaded()) return;
+    this.#http2Patched = true;
+    patchHttp2(this.#patches, this.router);
+  }
+
+  table(): PolicyTable {
+    if (this.#table === undefined) {
+      this.#table = PolicyTable.create(lockOwner);
+      this.#bequeath(this.#table);
+    }
+    return this.#table;
+  }
+
+  #bequeath(table: PolicyTable): void {
+    bequeath(
+      table,
+      () => this.runSeed(),
+      () => this.registry.snapshot(),
+    );
+  }
+
+  client(): RelayClient {
+    this.#client ??= new RelayClient(this.table(), this.#options, this);
+    return this.#client;
+  }
+
+  runSeed(): bigint {
+    return (this.#seed ??= seedFromEnvironment() ?? randomSeed());
+  }
+
+  threadPath(): string {
+    return String(this.table().threadRank(threadId));
+  }
+
+  get steerAll(): boolean {
+    return this.#options.steer === "always" && this.#patches !== undefined;
+  }
+
+  /** Kept cheap: every connect and write of the process asks. */
+  isBusy(): boolean {
+    if (this.#patches === undefined) return false;
+    if (this.scopes.liveCount() > 0) return true;
+    if (this.#client !== undefined && this.#client.openFlows > 0) return true;
+    return this.#table !== undefined && activationRef(this.#table) !== 0;
+  }
+
+  // ── scopes ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  nextOrdinal(policy: CompiledPolicy): number {
+    return this.registry.nextOrdinal(policy);
+  }
+
+  begin(policy: CompiledPolicy, ordinal: number, seed: bigint): number {
+    if (this.#patches === undefined) this.install();
+    const client = this.client();
+    client.start();
+    const policyId = client.usePolicy(policy);
+    try {
+      return openScope(this.table(), { policyId, ordinal, seed });
+    } catch (error) {
+      client.dropPolicy(policy);
+      throw error;
+    }
+  }
+
+  began(record: ScopeRecord): void {
+    this.#records.set(record.ref, record);
+  }
+
+  end(record: ScopeRecord): void {
+    if (endScope(this.table(), record.ref)) this.client().releaseScope(record.ref);
+  }
+
+  counters(record: ScopeRecord): ScopeCounters {
+    return record.finalCounters ?? scopeCounters(this.table(), record.ref);
+  }
+
+  drain(): void {
+    this.#client?.host.drain();
+  }
+
+  // ── activation ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Makes a scope the process-wide activation, or ends what there is. */
+  activate(record: ScopeRecord | undefined): void {
+    if (record === undefined && this.#table === undefined) return;
+    setActivation(this.table(), record?.ref ?? 0, record === undefined ? new Uint8Array() : serialize(record.policy));
+    this.#foreign = undefined;
+    this.router.activationChanged(record);
+  }
+
+  activation(): ScopeRecord | undefined {
+    if (this.#table === undefined) return undefined;
+    const ref = activationRef(this.#table);
+    if (ref === 0) return undefined;
+    return this.#records.get(ref) ?? this.#foreignActivation(this.#table, ref);
+  }
+
+  #foreignActivation(table: PolicyTable, ref: number): ScopeRecord | undefined {
+    if (this.#foreign?.ref === ref) return this.#foreign;
+    const activation = readActivation(table);
+    const row = activation && readScope(table, activation.ref);
+    if (activation === undefined || row === undefined) return undefined;
+    const policy = deserialize(activation.body) as CompiledPolicy;
+    this.#foreign = new ScopeRecord({ ref: activation.ref, policy, fields: {}, ordinal: row.ordinal, seed: row.seed });
+    return this.#foreign;
+  }
+
+  // ── the relay speaks ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #record(ref: number): ScopeRecord | undefined {
+    return this.#records.get(ref) ?? (this.#foreign?.ref === ref ? this.#foreign : undefined);
+  }
+
+  events(events: readonly FlowEvent[]): void {
+    for (const event of events) {
+      const record = this.#record(event.scope);
+      if (record === undefined) continue;
+      const shown = this.#show(event, record);
+      record.addEvent(shown);
+      this.onEvent(shown);
+    }
+  }
+
+  #show(event: FlowEvent, record: ScopeRecord): FaultEvent {
+    const flow = record.flows.get(event.flowHash);
+    return {
+      timeMs: (event.atNs - this.startNs) / 1e6,
+      target: flow?.target ?? "",
+      flow: flow?.ordinal ?? 0,
+      direction: event.direction === 0 ? "uplink" : "downlink",
+      position: event.exchange < 0 ? `connect.${event.cell}` : `${event.exchange}.${event.cell}.${event.split}`,
+      bytes: event.bytes,
+      fault: event.fault,
+      decision: event.decision,
+      delayMs: event.delayNs / 1e6,
+      policy: record.policy.name,
+      rule: flow?.rule ?? -1,
+      scope: record.id,
+      seed: record.seed.toString(),
+      ...(event.code === undefined ? {} : { code: event.code }),
+    };
+  }
+
+  bound({ scope, flowHash, governs, rule }: BoundMessage): void {
+    const flow = this.#record(scope)?.flows.get(flowHash);
+    if (flow === undefined) return;
+    flow.governs = governs;
+    flow.rule = rule;
+  }
+
+  released(ref: number): void {
+    const record = this.#records.get(ref);
+    if (record === undefined) return;
+    record.finalCounters = scopeCounters(this.table(), ref);
+    this.#records.delete(ref);
+    freeScope(this.table(), ref);
+    this.#client?.dropPolicy(record.policy);
+  }
+
+  relayDied(cause: Error | undefined, flows: number): void {
+    for (const record of [...this.#records.values()]) if (!record.live) this.released(record.ref);
+    if (flows === 0 && cause === undefined) return;
+    const why = cause === undefined ? "its thread was ended" : `${cause.name}: ${cause.message}`;
+    process.emitWarning(`The faultcore relay died (${why}); ${flows} connection(s) were reset. The next connection gets a new relay.`, {
+      type: "FaultcoreWarning",
+      code: "FAULTCORE_RELAY_DIED",
+    });
+  }
+
+  warnUnsteered(): void {
+    if (this.#warnedUnsteered) return;
+    this.#warnedUnsteered = true;
+    process.emitWarning(
+      "A connection that was opened before faultcore steered it is used in a scope: it cannot be faulted. " +
+        "Start the program with `node --import faultcore/register`, or call install({ steer: \"always\" }) before it connects. " +
+        "Each scope's report counts such sockets as `unsteered`.",
+      { type: "FaultcoreWarning", code: "FAULTCORE_UNSTEERED" },
+    );
+  }
+
+  forgetWarnings(): void {
+    this.#warnedUnsteered = false;
+  }
+}
+
+/** The thread's runtime. */
+export function getRuntime(): Runtime {
+  const anchor = net.Socket.prototype as { [kRuntime]?: Runtime };
+  const existing = anchor[kRuntime];
+  if (existing !== undefined) {
+    if (existing.abi === ABI) return existing;
+    throw new FaultcoreError(
+      "ERR_FAULTCORE_INVALID_USE",
+      "Two incompatible versions of faultcore are loaded in this process. Make all packages depend on the same version.",
+      { expected: "one version of faultcore per process" },
+    );
+  }
+  const runtime = new Runtime();
+  Object.defineProperty(anchor, kRuntime, { value: runtime, configurable: true, enumerable: false });
+  return runtime;
+}

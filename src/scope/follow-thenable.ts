@@ -1,0 +1,124 @@
+/**
+ * Ends a span when a thenable settles, and changes as little as possible about the thenable.
+ *
+ * A promise is under way already: the caller gets its successor, which is of the same class, has its own properties (a client's
+ * `.json()` or `.cancel()`) and rejects unhandled where the promise would have. Any other thenable may start its work in `then`
+ * (knex, mongoose, Prisma, drizzle, `APIPromise`), or be looked at in other ways than by `then`: it stays the very object, with an own
+ * `then` that runs the start of the work in the span.
+ */
+import { AsyncResource } from "node:async_hooks";
+import { types } from "node:util";
+import type { Span } from "./span.ts";
+
+type Handler = ((value: unknown) => unknown) | null | undefined;
+type Then = (this: unknown, onFulfilled?: Handler, onRejected?: Handler, ...rest: unknown[]) => unknown;
+
+export function followThenable(span: Span, thenable: PromiseLike<unknown>): unknown {
+  if (!isStarted(thenable)) return followLazy(span, thenable);
+  return keepsItsKind(thenable) ? followPromise(span, thenable) : followPeculiar(span, thenable);
+}
+
+/** A promise whose `then` is the one that all promises have; of any realm, since test runners use several. */
+function isStarted(thenable: PromiseLike<unknown>): thenable is Promise<unknown> {
+  if (!types.isPromise(thenable)) return false;
+  let owner: object | null = thenable;
+  while (owner !== null && !Object.hasOwn(owner, "then")) owner = Object.getPrototypeOf(owner) as object | null;
+  const above = owner !== thenable && owner !== null ? (Object.getPrototypeOf(owner) as object | null) : null;
+  return above !== null && Object.getPrototypeOf(above) === null;
+}
+
+/** Whether `then` gives a promise of the same class. */
+function keepsItsKind(promise: Promise<unknown>): boolean {
+  const { constructor } = promise;
+  return (constructor as PromiseConstructor)[Symbol.species] === constructor;
+}
+
+function followPromise(span: Span, promise: Promise<unknown>): Promise<unknown> {
+  const successor = promise.then(
+    (value) => {
+      span.end();
+      return value;
+    },
+    (error: unknown) => {
+      span.end();
+      throw error;
+    },
+  );
+  // Of the symbols, only those of the language: Node keeps notes of its own on promises.
+  const keys = [...Object.getOwnPropertyNames(promise), Symbol.iterator, Symbol.asyncIterator, Symbol.dispose, Symbol.asyncDispose];
+  for (const key of keys) {
+    const descriptor = Reflect.getOwnPropertyDescriptor(promise, key);
+    if (descriptor !== undefined && !Object.hasOwn(successor, key)) Reflect.defineProperty(successor, key, descriptor);
+  }
+  return successor;
+}
+
+/** A subclass whose `then` gives another class: the caller must get the subclass, so it gets the very promise. */
+function followPeculiar(span: Span, promise: Promise<unknown>): unknown {
+  const { then } = promise;
+  let observed = false;
+  const overridden = Reflect.defineProperty(promise, "then", {
+    value(this: unknown, ...args: Parameters<typeof then>): unknown {
+      observed = true;
+      return then.apply(this as Promise<unknown>, args);
+    },
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
+  if (!overridden) return followPromise(span, promise);
+  void then.call(
+    promise,
+    () => span.end(),
+    (error: unknown) => {
+      span.end();
+      // Our handler made Node count the promise as handled. Where nobody else has one, that has to be said all the same.
+      if (!observed) void Promise.reject(error);
+    },
+  );
+  return promise;
+}
+
+function followLazy(span: Span, thenable: PromiseLike<unknown>): unknown {
+  const then = thenable.then as Then;
+  let started = 0;
+  const settle = (): void => {
+    started--;
+    if (started === 0) span.end();
+  };
+  const start: Then = function (onFulfilled, onRejected, ...rest) {
+    started++;
+    let settled = false;
+    const settleOnce = (): void => {
+      if (!settled) settle();
+      settled = true;
+    };
+    const fulfilled = inCaller(onFulfilled);
+    const rejected = inCaller(onRejected);
+    const handlers: [Handler, Handler] = [
+      (value) => {
+        settleOnce();
+        return fulfilled === undefined ? value : fulfilled(value);
+      },
+      (error) => {
+        settleOnce();
+        if (rejected === undefined) throw error;
+        return rejected(error);
+      },
+    ];
+    try {
+      return span.enter(() => then.call(this, ...handlers, ...rest));
+    } catch (error) {
+      settleOnce();
+      throw error;
+    }
+  };
+  if (Reflect.defineProperty(thenable, "then", { value: start, writable: true, configurable: true, enumerable: false })) return thenable;
+  // An object that takes no properties: the start cannot wait for the caller.
+  return followPromise(span, new Promise((resolve, reject) => void span.enter(() => then.call(thenable, resolve, reject))));
+}
+
+/** The handlers of a `then` run in the context of who called it, as those of a promise do. */
+function inCaller(handler: Handler): ((value: unknown) => unknown) | undefined {
+  return typeof handler === "function" ? (AsyncResource.bind(handler) as (value: unknown) => unknown) : undefined;
+}

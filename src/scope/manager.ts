@@ -1,0 +1,175 @@
+/**
+ * Opening and ending scopes.
+ *
+ * Owns: the life of a `ScopeRecord`, and which activation is in force. Never: what a scope does to a socket; the host, which the
+ * composition root injects, does that.
+ * Invariants: a scope that was opened ends exactly once, whatever its body does; nothing is opened when anything about it is wrong.
+ */
+import { EventEmitter } from "node:events";
+import { FaultcoreError } from "../errors.ts";
+import type { CompiledPolicy } from "../policy/types.ts";
+import { Shield, currentScope, dropFrames, holdFrames, runInFrame } from "./frames.ts";
+import { ScopeRecord } from "./record.ts";
+import type { RowCounters } from "./record.ts";
+import { runSpan } from "./run-span.ts";
+import type { Span } from "./span.ts";
+
+/** What stands behind scopes: the table, the relay, steering. */
+export interface ScopeHost {
+  /** Makes the policy known to the data plane, makes sure that connections are steered, and opens a row. Returns its reference. */
+  begin(policy: CompiledPolicy, ordinal: number, seed: bigint): number;
+  /** The record exists: events for its reference go to it from now on. */
+  began(record: ScopeRecord): void;
+  /** Ends the row and tells the relay. */
+  end(record: ScopeRecord): void;
+  /** Takes in everything that the relay has said so far. */
+  drain(): void;
+  /** The seed of the run, for policies without one. */
+  runSeed(): bigint;
+  /** The n-th application of this policy since it was registered or first seen. */
+  nextOrdinal(policy: CompiledPolicy): number;
+  /** Makes a live scope the process-wide activation; undefined: there is none any more. Called before a scope that it replaces ends. */
+  activate(record: ScopeRecord | undefined): void;
+  /** The counters of the scope's row: from the table, or `finalCounters` once the row was given back. */
+  counters(record: ScopeRecord): RowCounters;
+}
+
+export class ScopeManager {
+  readonly host: ScopeHost;
+  readonly #live = new Set<ScopeRecord>();
+  /** Those that need async context. */
+  readonly #inContext = new WeakSet<ScopeRecord>();
+  readonly #owners = new WeakMap<object, ScopeRecord>();
+  readonly #shields = new Set<Shield>();
+  /** The newest is in force. */
+  readonly #activations: ScopeRecord[] = [];
+
+  constructor(host: ScopeHost) {
+    this.host = host;
+  }
+
+  /** Opens a scope. Throws `ERR_FAULTCORE_NOT_IMPLEMENTED` before anything has happened when the policy needs a missing engine. */
+  open(policy: CompiledPolicy, fields: object): ScopeRecord {
+    const record = this.#begin(policy, fields);
+    holdFrames();
+    this.#inContext.add(record);
+    return record;
+  }
+
+  /** Opens a scope that no async context is in: it applies wherever no other scope does. `replaced` is the activation that it takes over from. */
+  openActivation(policy: CompiledPolicy, fields: object, replaced?: ScopeRecord): ScopeRecord {
+    const record = this.#begin(policy, fields);
+    try {
+      // In its place in the stack, which need not be on top.
+      const index = replaced === undefined ? -1 : this.#activations.indexOf(replaced);
+      if (index === -1) this.#activations.push(record);
+      else this.#activations.splice(index + 1, 0, record);
+      this.#putInForce();
+    } catch (error) {
+      this.end(record);
+      throw error;
+    }
+    return record;
+  }
+
+  /** Ends a scope; repeating it does nothing. */
+  end(record: ScopeRecord): void {
+    if (!record.live) return;
+    record.live = false;
+    this.#live.delete(record);
+    const index = this.#activations.indexOf(record);
+    if (index !== -1) {
+      this.#activations.splice(index, 1);
+      this.#putInForce();
+    }
+    if (this.#inContext.has(record)) dropFrames();
+    try {
+      this.host.end(record);
+    } finally {
+      record.abort.abort();
+    }
+  }
+
+  /** Runs `body` inside a live scope. */
+  run<R>(record: ScopeRecord, body: () => R): R {
+    return record.live ? runInFrame(record, body) : body();
+  }
+
+  /** Runs the body of a scope, which ends when the body's work is over (see `runSpan`). */
+  apply<R>(record: ScopeRecord, body: () => R): R {
+    const value = runSpan(this.span(record), body);
+    if (record.live && value instanceof EventEmitter) this.#owners.set(value, record);
+    return value;
+  }
+
+  span(record: ScopeRecord): Span {
+    return { enter: (part) => this.run(record, part), end: () => this.end(record) };
+  }
+
+  /** The live scope whose body returned this emitter: what the program does with it from outside still belongs to that scope. */
+  ownerOf(emitter: object): ScopeRecord | undefined {
+    const record = this.#owners.get(emitter);
+    return record?.live === true ? record : undefined;
+  }
+
+  /** A span in which no scope and no activation around it applies. */
+  shield(): Span {
+    const shield = new Shield();
+    this.#shields.add(shield);
+    holdFrames();
+    return {
+      enter: (part) => (shield.live ? runInFrame(shield, part) : part()),
+      end: () => this.#endShield(shield),
+    };
+  }
+
+  /** The scope that governs the running code: the innermost live one, else the activation; undefined where there is none, or a shield. */
+  governing(): ScopeRecord | undefined {
+    const scope = currentScope();
+    return scope === undefined ? this.#activations.at(-1) : (scope ?? undefined);
+  }
+
+  /** Scopes that are live now, activations included. */
+  liveCount(): number {
+    return this.#live.size;
+  }
+
+  /** Ends all scopes, activations and shields, also those whose work goes on. */
+  endAll(): void {
+    for (const record of this.#live) this.end(record);
+    for (const shield of this.#shields) this.#endShield(shield);
+  }
+
+  #begin(policy: CompiledPolicy, fields: object): ScopeRecord {
+    refuseMissingEngines(policy);
+    const seed = policy.seed ?? this.host.runSeed();
+    const ordinal = this.host.nextOrdinal(policy);
+    const ref = this.host.begin(policy, ordinal, seed);
+    const record = new ScopeRecord({ ref, policy, fields, ordinal, seed });
+    this.host.began(record);
+    this.#live.add(record);
+    return record;
+  }
+
+  #endShield(shield: Shield): void {
+    if (!shield.live) return;
+    shield.live = false;
+    this.#shields.delete(shield);
+    dropFrames();
+  }
+
+  #putInForce(): void {
+    this.host.activate(this.#activations.at(-1));
+  }
+}
+
+function refuseMissingEngines(policy: CompiledPolicy): void {
+  const paths = policy.notImplemented;
+  if (paths.length === 0) return;
+  throw new FaultcoreError(
+    "ERR_FAULTCORE_NOT_IMPLEMENTED",
+    `Policy "${policy.name}" cannot be applied: this version of faultcore has no engine yet for ${paths.join(", ")}. ` +
+      "Remove these fields to apply the rest of the policy.",
+    { path: paths[0], paths, policy: policy.name, expected: "only faults that docs/limitations.md lists as working" },
+  );
+}

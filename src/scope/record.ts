@@ -1,0 +1,113 @@
+/** One application of a policy, as the program's thread knows it: identity, flows, events, counts. */
+import type { CompiledPolicy } from "../policy/types.ts";
+
+/** A decision as users see it. */
+export interface FaultEvent {
+  /** Milliseconds since the process's run began. */
+  readonly timeMs: number;
+  /** Who the flow goes to, in the form that is the same in every run: `api.example:443`, `127.0.0.1:#0` (the first loopback port of the scope). */
+  readonly target: string;
+  /** Ordinal of the flow among those of the scope to this target. */
+  readonly flow: number;
+  readonly direction: "uplink" | "downlink";
+  /** `exchange.cell.split`; `connect.n` for the n-th address tried. */
+  readonly position: string;
+  readonly bytes: number;
+  /** The policy field that caused the event, in snake_case. */
+  readonly fault: string;
+  readonly decision: string;
+  /** Delay that the decision adds, ms; `Infinity` for an open-ended hold. */
+  readonly delayMs: number;
+  readonly policy: string;
+  /** Index of the deciding rule in the policy's `targets`; -1 where it has none. */
+  readonly rule: number;
+  readonly scope: number;
+  readonly seed: string;
+  /** Error code, where the decision raised one. */
+  readonly code?: string;
+}
+
+/** What a scope knows of one of its flows. */
+export interface FlowInfo {
+  readonly target: string;
+  readonly ordinal: number;
+  readonly hostname: string | undefined;
+  readonly address: string;
+  readonly port: number;
+  /** Whether the policy's targets touch the flow; undefined until the relay has judged them. */
+  governs: boolean | undefined;
+  rule: number;
+}
+
+/** What the relays counted for a scope. */
+export interface RowCounters {
+  readonly flows: number;
+  readonly events: number;
+  readonly injected: number;
+}
+
+/** Events that one scope keeps; beyond that they are only counted, and the report says so. */
+export const MAX_EVENTS = 10_000;
+
+let lastId = 0;
+
+export class ScopeRecord {
+  /** Number of the scope in this thread, from 1. */
+  readonly id: number = ++lastId;
+  /** Reference of its row in the policy table. */
+  readonly ref: number;
+  readonly policy: CompiledPolicy;
+  /** What was applied, in canonical form: effect wrappers inside add to it. */
+  readonly fields: object;
+  /** Ordinal among the applications of the policy. */
+  readonly ordinal: number;
+  readonly seed: bigint;
+  live = true;
+  readonly flows: Map<bigint, FlowInfo> = new Map();
+  readonly events: FaultEvent[] = [];
+  /** Exact counts by fault, also of events that were not kept. */
+  readonly counts: Map<string, number> = new Map();
+  /** Sockets that were used in the scope but opened before steering began. */
+  unsteered = 0;
+  /** Another scope used one of its multiplexed connections at the same time. */
+  shared = false;
+  /** Counters of the row when it was given back; undefined while it is still in the table. */
+  finalCounters: RowCounters | undefined;
+  readonly abort: AbortController = new AbortController();
+  readonly #flowOrdinals = new Map<string, number>();
+  readonly #portOrdinals = new Map<number, number>();
+
+  constructor(init: { ref: number; policy: CompiledPolicy; fields: object; ordinal: number; seed: bigint }) {
+    this.ref = init.ref;
+    this.policy = init.policy;
+    this.fields = init.fields;
+    this.ordinal = init.ordinal;
+    this.seed = init.seed;
+  }
+
+  /**
+   * The name of a target in flow keys: never an ephemeral port. On loopback, where test servers listen on port 0, the port is replaced
+   * by its ordinal within the scope.
+   */
+  targetKey(host: string, port: number, loopback: boolean): string {
+    const shown = host.includes(":") ? `[${host}]` : host;
+    if (!loopback) return `${shown}:${port}`;
+    let ordinal = this.#portOrdinals.get(port);
+    if (ordinal === undefined) {
+      ordinal = this.#portOrdinals.size;
+      this.#portOrdinals.set(port, ordinal);
+    }
+    return `${shown}:#${ordinal}`;
+  }
+
+  nextFlowOrdinal(target: string): number {
+    const ordinal = this.#flowOrdinals.get(target) ?? 0;
+    this.#flowOrdinals.set(target, ordinal + 1);
+    return ordinal;
+  }
+
+  addEvent(event: FaultEvent): void {
+    this.counts.set(event.fault, (this.counts.get(event.fault) ?? 0) + 1);
+    if (this.events.length < MAX_EVENTS) this.events.push(event);
+  }
+}

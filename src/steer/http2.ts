@@ -1,0 +1,51 @@
+/**
+ * HTTP/2: the session moves its bytes without any stream call, so a request binds its connection when it is made. The latest request
+ * governs while its stream is open; requests of several scopes at once share the connection, and their reports say so.
+ */
+import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
+import { Duplex } from "node:stream";
+import type { Patches } from "./patches.ts";
+import type { Router } from "./router.ts";
+import { steeredOf, uplinkOffset } from "./sockets.ts";
+
+type Request = ClientHttp2Session["request"];
+
+/** The class of client sessions is not exported: one over a dead stream, closed at once, shows it. */
+function sessionPrototype(): ClientHttp2Session {
+  // Not imported above: loading it costs every process 10 ms, and this runs only where it is loaded already.
+  const http2 = process.getBuiltinModule("node:http2");
+  const dead = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+  const session = http2.connect("http://localhost", { createConnection: () => dead });
+  session.on("error", () => {});
+  session.destroy();
+  return Object.getPrototypeOf(session) as ClientHttp2Session;
+}
+
+export function patchHttp2(patches: Patches, router: Router): void {
+  let requests = 0;
+  patches.replace(sessionPrototype(), "request", (original: Request): Request => {
+    return function request(this: ClientHttp2Session, ...args: Parameters<Request>): ClientHttp2Stream {
+      if (!router.isBusy() || this.destroyed) return original.apply(this, args);
+      // The session hands out a proxy of its socket, which passes symbols on.
+      const socket = this.socket;
+      const steered = socket === undefined ? undefined : steeredOf(socket);
+      if (steered === undefined) {
+        if (socket !== undefined) router.unsteeredUse(socket, undefined);
+        return original.apply(this, args);
+      }
+      steered.announced = true;
+      const number = ++requests;
+      steered.flow.useBy(router.caller(), uplinkOffset(socket));
+      const stream = original.apply(this, args);
+      steered.flow.requestOpened(number);
+      stream.once("response", () => steered.flow.requestAnswered(number));
+      stream.once("close", () => steered.flow.requestClosed(number));
+      return stream;
+    };
+  });
+}
+
+/** Whether the program has loaded `node:http2`. */
+export function http2IsLoaded(): boolean {
+  return (process as unknown as { moduleLoadList: string[] }).moduleLoadList.includes("NativeModule internal/http2/core");
+}

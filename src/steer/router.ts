@@ -1,0 +1,83 @@
+/**
+ * What the adapters know of the rest: where a connection belongs, and how to hand it over. The composition root provides it.
+ */
+
+/** What a `connect()` belongs to. Opaque here; one object per call, shared by the addresses that it tries. */
+export interface Origin {
+  /** The n-th address that this connect() tries. */
+  attempts: number;
+  /** When connect() was called, ns on the common clock. */
+  readonly startNs: number;
+}
+
+/** A use of an open flow, as an adapter captured it where it was really made. */
+export type Caller = object;
+
+export interface DialRequest {
+  readonly origin: Origin;
+  readonly address: string;
+  readonly port: number;
+  readonly family: 4 | 6;
+  /** The name that the program asked for, if it did. */
+  readonly hostname: string | undefined;
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
+  /** Connects the program's leg to this port of 127.0.0.1. Returns its own port, or a negative errno. */
+  startLeg(relayPort: number): number;
+  connected(local: Endpoint, remote: Endpoint): void;
+  failed(failure: DialFailure): void;
+  /** Our own failure: the relay cannot be reached. */
+  broken(error: Error): void;
+  /** The relay died while it carried the flow. */
+  died(): void;
+  /** Bytes that the program has written so far. */
+  bytesWritten(): number;
+}
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+  readonly family: string;
+}
+
+export interface DialFailure {
+  readonly errno: number;
+  /** The kernel refused at once. */
+  readonly sync: boolean;
+  readonly local: string | undefined;
+  readonly injected: boolean;
+}
+
+/** One steered connection, from the program's side. */
+export interface SteeredFlow {
+  /** The program writes, now and here: binds the flow to the scope that the code is in. `offset`: bytes written so far. */
+  use(offset: number): void;
+  /** The same for a caller that an adapter captured. */
+  useBy(caller: Caller, offset: number): void;
+  /** The program waits for an answer to what it writes from `offset` on. */
+  arm(offset: number): void;
+  setKeepAlive(enable: boolean, delaySeconds: number): void;
+  /** A request of an HTTP/2 session was made; its first header came; its stream closed. */
+  requestOpened(request: number): void;
+  requestAnswered(request: number): void;
+  requestClosed(request: number): void;
+  /** The peer really ended: an end of file without that is a relay that died. */
+  finIsGenuine(): boolean;
+  /** What a reset of the leg stands for; errno 0: it is a reset. */
+  storedError(): { readonly errno: number; readonly injected: boolean };
+  /** The program closed the handle. */
+  closed(): void;
+}
+
+export interface Router {
+  /** Whether anything could be governed: a live scope, an activation, or a steered flow that may have to be unbound. */
+  isBusy(): boolean;
+  /** Called by `connect()`: what the new flow belongs to; undefined: leave it alone. */
+  origin(): Origin | undefined;
+  /** Hands one address over. Throws a FaultcoreError when that is impossible. */
+  dial(request: DialRequest): SteeredFlow;
+  /** The scope that the running code is in, to be used later by `useBy`. */
+  caller(): Caller;
+  /** A socket that is not steered was used, by this caller (undefined: by the running code). */
+  unsteeredUse(socket: object, caller: Caller | undefined): void;
+}

@@ -1,0 +1,147 @@
+/**
+ * What a steered socket carries, and the rules of its use: when a write binds it, what its end of file means, which error it dies of.
+ */
+import type { Socket } from "node:net";
+import { brandInjected } from "../internal/brand.ts";
+import { ECONNRESET, errnoException } from "./node-internals.ts";
+import type { StreamHandle, TcpClass } from "./node-internals.ts";
+import { hide } from "./patches.ts";
+import type { Origin, Router, SteeredFlow } from "./router.ts";
+
+const kOrigin: unique symbol = Symbol("faultcore.origin");
+const kHost: unique symbol = Symbol("faultcore.host");
+const kSteered: unique symbol = Symbol("faultcore.steered");
+
+interface Marked {
+  [kOrigin]?: Origin | undefined;
+  [kHost]?: string | undefined;
+  [kSteered]?: Steered | undefined;
+  readonly _handle?: StreamHandle | null;
+  readonly server?: unknown;
+  readonly _server?: unknown;
+}
+
+/** A flow and the state that its socket's hooks share. Also a TLS socket that was put on top of a steered one has it. */
+export interface Steered {
+  readonly flow: SteeredFlow;
+  /** Depth of the flow's own read callbacks: writes made there belong to nobody new. */
+  reading: number;
+  /** An adapter announces the callers of this socket: the context of a write says nothing. */
+  announced: boolean;
+}
+
+export function markConnect(socket: Socket, origin: Origin | undefined, host: string | undefined): void {
+  const marked = socket as Socket & Marked;
+  // Sockets that were never governed stay as they are: a property costs a hidden-class change.
+  if (origin === undefined && marked[kOrigin] === undefined) return;
+  hide(socket, kOrigin, origin);
+  hide(socket, kHost, host);
+  hide(socket, kSteered, undefined);
+}
+
+export function originOf(socket: object | undefined): Origin | undefined {
+  return (socket as Marked | undefined)?.[kOrigin];
+}
+
+export function hostOf(socket: object): string | undefined {
+  return (socket as Marked)[kHost];
+}
+
+export function steeredOf(socket: object): Steered | undefined {
+  return (socket as Marked)[kSteered];
+}
+
+export function markSteered(socket: object, steered: Steered): void {
+  hide(socket, kSteered, steered);
+}
+
+/** Uplink bytes written so far. Below TLS it is a lower bound: the record layer may still hold some. */
+export function uplinkOffset(socket: Socket): number {
+  const handle = (socket as unknown as Marked)._handle;
+  if (handle?._parent !== undefined) return handle._parent.bytesWritten ?? 0;
+  return socket.bytesWritten ?? 0;
+}
+
+/** Whether a socket is one that could have been steered. Accepted sockets are inbound: nothing claims to govern them. */
+export function isOutbound(socket: Socket, TCP: TcpClass): boolean {
+  const { _handle: handle, _server, server } = socket as unknown as Marked;
+  if (!handle || _server || server) return false;
+  // Also standard output can be a socket, of another class.
+  return (handle._parent ?? handle) instanceof TCP;
+}
+
+/** The program writes to a socket: called before the bytes are taken. */
+export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket: Socket) => boolean): void {
+  const steered = steeredOf(socket);
+  if (steered === undefined) {
+    if (isOutboundTcp(socket)) router.unsteeredUse(socket, undefined);
+    return;
+  }
+  if (steered.reading > 0) return;
+  const offset = uplinkOffset(socket);
+  if (!steered.announced) steered.flow.use(offset);
+  steered.flow.arm(offset);
+}
+
+/**
+ * Watches a handle's reads. The end of file of the program's leg counts only when the relay said that the peer really ended; the
+ * handle reports an end and an error alike without data, and a read into the program's own buffer too, but only that one moves
+ * `bytesRead`.
+ */
+export function watchReads(handle: StreamHandle, ownerSymbol: symbol, steered: Steered): void {
+  const accessor = findAccessor(handle, "onread");
+  if (accessor === undefined) return;
+  let seen = handle.bytesRead;
+  const watch = (inner: NonNullable<StreamHandle["onread"]>): NonNullable<StreamHandle["onread"]> =>
+    function onread(this: StreamHandle, data: ArrayBuffer | undefined): unknown {
+      if (data === undefined && this.bytesRead === seen && !steered.flow.finIsGenuine()) {
+        const owner = this[ownerSymbol] as Socket | undefined;
+        owner?.destroy(errnoException(ECONNRESET, "read"));
+        return undefined;
+      }
+      seen = this.bytesRead;
+      steered.reading++;
+      try {
+        return inner.call(this, data);
+      } finally {
+        steered.reading--;
+      }
+    };
+  const current = handle.onread;
+  // An accessor of its own, because whoever takes the handle over later (TLS, a parser) sets `onread` again.
+  Object.defineProperty(handle, "onread", {
+    configurable: true,
+    get(this: StreamHandle) {
+      return accessor.get?.call(this);
+    },
+    set(this: StreamHandle, inner: StreamHandle["onread"]) {
+      accessor.set?.call(this, typeof inner === "function" ? watch(inner) : inner);
+    },
+  });
+  if (current !== undefined) handle.onread = current;
+}
+
+function findAccessor(object: object, name: string): PropertyDescriptor | undefined {
+  for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at) as object | null) {
+    const descriptor = Object.getOwnPropertyDescriptor(at, name);
+    if (descriptor !== undefined) return descriptor.set === undefined ? undefined : descriptor;
+  }
+  return undefined;
+}
+
+/** Only ECONNRESET crosses the loopback leg as itself: any other error of the flow is put in its place when the socket dies of it. */
+export function translateErrors(socket: Socket, steered: Steered): void {
+  const destroy = socket.destroy;
+  hide(socket, "destroy", function destroySteered(this: Socket, error?: Error, ...rest: []): Socket {
+    return destroy.call(this, translate(error as NodeJS.ErrnoException | undefined, steered), ...rest);
+  });
+}
+
+function translate(error: NodeJS.ErrnoException | undefined, steered: Steered): NodeJS.ErrnoException | undefined {
+  if (error?.syscall !== "read" && error?.syscall !== "write") return error;
+  if (error.code !== "ECONNRESET" && error.code !== "EPIPE") return error;
+  const { errno, injected } = steered.flow.storedError();
+  if (errno === 0) return error;
+  const real = errnoException(errno, "read");
+  return injected ? brandInjected(real) : real;
+}

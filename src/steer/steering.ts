@@ -1,0 +1,241 @@
+/**
+ * One diverted connect of one handle: the leg goes to the relay, the verdict completes the program's request, and the handle answers
+ * for the real connection.
+ */
+import { AsyncResource } from "node:async_hooks";
+import type { Socket } from "node:net";
+import { brandInjected } from "../internal/brand.ts";
+import { ECONNRESET, EINVAL, ENOTCONN, connectException } from "./node-internals.ts";
+import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
+import { hide } from "./patches.ts";
+import type { DialFailure, Endpoint, Origin, Router, SteeredFlow } from "./router.ts";
+import { hostOf, markSteered, translateErrors, watchReads } from "./sockets.ts";
+import type { Steered } from "./sockets.ts";
+
+const LOOPBACK = "127.0.0.1";
+
+/** The handle's methods as Node has them. */
+export interface Originals {
+  readonly connect: TcpHandle["connect"];
+  readonly getsockname: TcpHandle["getsockname"];
+  readonly close: TcpHandle["close"];
+  readonly reset: TcpHandle["reset"];
+  readonly setNoDelay: TcpHandle["setNoDelay"];
+}
+
+/** Where `bind` put a socket that is about to connect. */
+export interface Bound {
+  readonly address: string;
+  readonly port: number;
+}
+
+export class Steering {
+  readonly #originals: Originals;
+  readonly #router: Router;
+  readonly #handle: TcpHandle;
+  readonly #socket: Socket;
+  readonly #request: ConnectRequest;
+  readonly #to: { readonly address: string; readonly port: number; readonly family: 4 | 6 };
+  readonly #tcp: Tcp;
+  // Node's callback must run in the context in which connect was called.
+  readonly #context = new AsyncResource("TCPCONNECTWRAP");
+  #flow: SteeredFlow | undefined;
+  #legStatus: number | undefined;
+  #local: Endpoint | undefined;
+  #remote: Endpoint | undefined;
+  #settled = false;
+
+  constructor(
+    tcp: Tcp,
+    originals: Originals,
+    router: Router,
+    handle: TcpHandle,
+    socket: Socket,
+    request: ConnectRequest,
+    to: { address: string; port: number; family: 4 | 6 },
+  ) {
+    this.#tcp = tcp;
+    this.#originals = originals;
+    this.#router = router;
+    this.#handle = handle;
+    this.#socket = socket;
+    this.#request = request;
+    this.#to = to;
+  }
+
+  start(origin: Origin, bound: Bound | undefined): number {
+    const { address, port, family } = this.#to;
+    this.#dress();
+    let flow: SteeredFlow;
+    try {
+      flow = this.#router.dial({
+        origin,
+        address,
+        port,
+        family,
+        hostname: hostOf(this.#socket),
+        localAddress: bound?.address,
+        localPort: bound?.port || undefined,
+        startLeg: (relayPort) => this.#startLeg(relayPort),
+        connected: (local, remote) => this.#connected(local, remote),
+        failed: (failure) => this.#failed(failure),
+        broken: (error) => this.#socket.destroy(error),
+        died: () => this.#died(),
+        bytesWritten: () => this.#handle.bytesWritten,
+      });
+    } catch (error) {
+      // As Node reports its own errors of a connect that began: later, on the socket.
+      process.nextTick(() => this.#socket.destroy(error as Error));
+      return 0;
+    }
+    this.#flow = flow;
+    const steered: Steered = { flow, reading: 0, announced: false };
+    markSteered(this.#socket, steered);
+    translateErrors(this.#socket, steered);
+    // TLS reads through a wrap of its own.
+    const reader = (this.#socket as unknown as { _handle: StreamHandle | null })._handle ?? this.#handle;
+    watchReads(reader, this.#tcp.ownerSymbol, steered);
+    return 0;
+  }
+
+  #startLeg(relayPort: number): number {
+    const Request = this.#request.constructor as new () => ConnectRequest;
+    const leg = new Request();
+    leg.oncomplete = (status) => {
+      this.#legStatus = status;
+      this.#complete();
+    };
+    const errno = this.#originals.connect.call(this.#handle, leg, LOOPBACK, relayPort);
+    if (errno !== 0) return errno < 0 ? errno : EINVAL;
+    const name: SocketName = {};
+    const nameErrno = this.#originals.getsockname.call(this.#handle, name);
+    if (nameErrno !== 0) return nameErrno;
+    this.#originals.setNoDelay.call(this.#handle, true);
+    return name.port ?? EINVAL;
+  }
+
+  /** Own properties of the handle answer for the real connection. */
+  #dress(): void {
+    const handle = this.#handle;
+    const answer = (endpoint: () => Endpoint | undefined, errno: number) => (out: SocketName): number => {
+      const known = endpoint();
+      if (known === undefined) return errno;
+      Object.assign(out, known);
+      return 0;
+    };
+    hide(handle, "getsockname", answer(() => this.#local, EINVAL));
+    hide(handle, "getpeername", answer(() => this.#remote, ENOTCONN));
+    // The leg never delays small writes; what the program wants for the real connection, the relay does there.
+    hide(handle, "setNoDelay", () => 0);
+    hide(handle, "setKeepAlive", (on: boolean, delaySeconds: number) => {
+      this.#flow?.setKeepAlive(on, delaySeconds);
+      return 0;
+    });
+    hide(handle, "close", (callback?: () => void) => {
+      this.#end();
+      return this.#originals.close.call(handle, callback);
+    });
+    hide(handle, "reset", (callback?: () => void) => {
+      const errno = this.#originals.reset.call(handle, callback);
+      if (errno === 0) this.#end();
+      return errno;
+    });
+  }
+
+  #end(): void {
+    this.#settled = true;
+    this.#flow?.closed();
+  }
+
+  #connected(local: Endpoint, remote: Endpoint): void {
+    this.#local = local;
+    this.#remote = remote;
+    this.#complete();
+  }
+
+  #complete(): void {
+    if (this.#settled || this.#legStatus === undefined) return;
+    if (this.#legStatus === 0 && this.#remote === undefined) return;
+    this.#oncomplete(this.#legStatus);
+  }
+
+  #oncomplete(status: number): void {
+    this.#settled = true;
+    const ok = status === 0;
+    this.#context.runInAsyncScope(() => this.#request.oncomplete?.(status, this.#handle, this.#request, ok, ok));
+  }
+
+  #died(): void {
+    if (!this.#settled) this.#oncomplete(ECONNRESET);
+  }
+
+  #failed({ errno, sync, local, injected }: DialFailure): void {
+    if (this.#settled) return;
+    const { address, port } = this.#to;
+    if (sync && local !== undefined) {
+      if (!this.#isRace()) {
+        this.#settled = true;
+        const error = connectException(errno, address, port, local);
+        this.#context.runInAsyncScope(() => {
+          if (!this.#socket.destroyed) this.#socket.destroy(error);
+        });
+        return;
+      }
+      this.#nameUnconnected(local);
+    }
+    if (injected) this.#brandNext();
+    this.#oncomplete(errno);
+  }
+
+  /** Whether Node tries several addresses: then its callback is bound to the race. */
+  #isRace(): boolean {
+    return this.#request.oncomplete?.name.startsWith("bound") === true;
+  }
+
+  /** In a race, an address that the kernel refuses at once is reported with the unconnected socket's address in the message only. */
+  #nameUnconnected(local: string): void {
+    const colon = local.lastIndexOf(":");
+    this.#request.localAddress = local.slice(0, colon);
+    this.#request.localPort = Number(local.slice(colon + 1));
+    this.#intercept((error) => {
+      delete (error as { localAddress?: unknown }).localAddress;
+      delete (error as { localPort?: unknown }).localPort;
+    });
+  }
+
+  /** Node builds the error of a failed attempt; ours only marks it. */
+  #brandNext(): void {
+    this.#intercept(brandInjected);
+  }
+
+  /** Sees the error that Node makes of this verdict: the socket dies of it, or the race reports it. */
+  #intercept(see: (error: Error) => void): void {
+    const socket = this.#socket;
+    const undo = [
+      override(socket, "emit", (original) => (...args) => {
+        if (args[0] === "connectionAttemptFailed" && args[4] instanceof Error) see(args[4]);
+        return original.apply(socket, args);
+      }),
+      override(socket, "destroy", (original) => (...args) => {
+        if (args[0] instanceof Error) see(args[0]);
+        return original.apply(socket, args);
+      }),
+    ];
+    // The verdict is passed on in this very turn.
+    queueMicrotask(() => {
+      for (const restore of undo) restore();
+    });
+  }
+}
+
+type AnyMethod = (...args: unknown[]) => unknown;
+
+/** Lays a method over an object's own for a moment. */
+function override(target: Socket, name: "emit" | "destroy", make: (original: AnyMethod) => AnyMethod): () => void {
+  const own = Object.getOwnPropertyDescriptor(target, name);
+  hide(target, name, make(target[name] as AnyMethod));
+  return () => {
+    if (own === undefined) delete (target as { emit?: unknown; destroy?: unknown })[name];
+    else Object.defineProperty(target, name, own);
+  };
+}

@@ -1,0 +1,60 @@
+import { readdirSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { Redis } from "ioredis";
+import pg from "pg";
+import { describe, expect, it } from "vitest";
+import { startPostgres, startRedis } from "../helpers/servers.ts";
+
+const refused = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.once("error", () => resolve(true));
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(false);
+    });
+  });
+const folders = (): string[] => readdirSync(tmpdir()).filter((name) => /^faultcore-(pg|redis)-/.test(name));
+
+describe("the throw-away servers", () => {
+  it("runs a query on PostgreSQL and leaves nothing behind", async (context) => {
+    const before = folders();
+    const server = await startPostgres();
+    if (server.skipped !== undefined) return context.skip(server.skipped);
+    {
+      await using running = server;
+      const client = new pg.Client({ connectionString: running.url });
+      await client.connect();
+      const { rows } = await client.query("select 1 + 1 as two");
+      await client.end();
+      expect(rows).toEqual([{ two: 2 }]);
+    }
+    expect(await refused(server.port)).toBe(true);
+    expect(folders()).toEqual(before);
+  });
+
+  it("sets and gets a key on Redis and leaves nothing behind", async (context) => {
+    const before = folders();
+    const server = await startRedis();
+    if (server.skipped !== undefined) return context.skip(server.skipped);
+    {
+      await using running = server;
+      const client = new Redis(running.url);
+      await client.set("key", "value");
+      expect(await client.get("key")).toBe("value");
+      await client.quit();
+    }
+    expect(await refused(server.port)).toBe(true);
+    expect(folders()).toEqual(before);
+  });
+
+  it("can stop twice", async (context) => {
+    const before = folders();
+    const server = await startRedis();
+    if (server.skipped !== undefined) return context.skip(server.skipped);
+    await server.stop();
+    await server.stop();
+    expect(folders()).toEqual(before);
+  });
+});

@@ -1,0 +1,59 @@
+/** Shared by the engine's tests: everything runs in virtual time. */
+import { DirectionEngine, type DirectionOptions } from "../../../src/engine/direction.ts";
+import type { Decision, DirectionFaults, DrawKey } from "../../../src/engine/types.ts";
+
+export const MS = 1e6;
+export const S = 1e9;
+export const MSS = 1460;
+
+export const NO_FAULTS: DirectionFaults = { latencyNs: 0, jitterNs: 0, lossPpm: 0, burst: 1, rateBps: Infinity };
+export const KEY: DrawKey = { seed: 1n, flowHash: 0x1234_5678_9abc_def0n };
+
+export interface Release {
+  readonly atNs: number;
+  readonly bytes: number;
+}
+
+export interface Traced {
+  readonly engine: DirectionEngine;
+  readonly log: Decision[];
+}
+
+export function traced(faults: Partial<DirectionFaults>, options: Partial<DirectionOptions> = {}): Traced {
+  const log: Decision[] = [];
+  const engine = new DirectionEngine({
+    direction: 0,
+    faults: { ...NO_FAULTS, ...faults },
+    key: KEY,
+    rttNs: 2 * (faults.latencyNs ?? 0) + (faults.jitterNs ?? 0) / 2,
+    onDecision: (decision) => void log.push(decision),
+    ...options,
+  });
+  return { engine, log };
+}
+
+/** Advances along `nextAtNs` up to `untilNs`. */
+export function runTo(engine: DirectionEngine, untilNs: number, out: Release[] = []): Release[] {
+  for (let atNs = engine.nextAtNs(); atNs <= untilNs && atNs < Infinity; atNs = engine.nextAtNs()) {
+    const bytes = engine.advance(atNs);
+    if (bytes > 0) out.push({ atNs, bytes });
+    if (engine.failure() !== undefined) break;
+  }
+  return out;
+}
+
+export function drain(engine: DirectionEngine): Release[] {
+  return runTo(engine, Number.MAX_VALUE);
+}
+
+export const sum = (releases: readonly Release[]): number => releases.reduce((total, release) => total + release.bytes, 0);
+
+/** What must replay: fault, decision and position, without times. */
+export function verdicts(log: readonly Decision[]): string[] {
+  return log
+    .map((d) => {
+      const drawn = d.fault === "jitter" ? ` ${d.delayNs}` : "";
+      return `${d.direction}:${d.exchange}.${d.cell}.${d.split} ${d.fault} ${d.decision}${drawn}`;
+    })
+    .sort();
+}

@@ -1,0 +1,60 @@
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+// What a user gets is the built package: outside test/unit, `faultcore` is dist/, which Node loads itself
+// (vitest cannot load a `.ts` worker on Node 20).
+const packaged = { server: { deps: { external: [/\/dist\//] } } };
+
+// Network time is measured in these: one file at a time.
+const oneAtATime = { fileParallelism: false, maxWorkers: 1 };
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    teardownTimeout: 10_000,
+    setupFiles: ["./test/helpers/fail-on-warning.ts", "./test/helpers/property-seed.ts"],
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 20_000, sequence: { groupOrder: 0 } },
+      },
+      {
+        extends: true,
+        test: {
+          name: "integration",
+          include: ["test/{integration,e2e,clients}/**/*.test.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+          ...oneAtATime,
+          ...packaged,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "parity",
+          include: ["test/parity/**/*.test.ts"],
+          testTimeout: 240_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 2 },
+          ...oneAtATime,
+          ...packaged,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "package",
+          include: ["test/package/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
+          sequence: { groupOrder: 3 },
+          ...oneAtATime,
+        },
+      },
+    ],
+  },
+});
+
+export default config;
