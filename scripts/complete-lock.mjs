@@ -17,7 +17,7 @@ function platformOf(name) {
   const libc = words.some((word) => word.startsWith("musl")) ? ["musl"] : words.some((word) => word.startsWith("gnu")) ? ["glibc"] : [];
   if (name === "fsevents") os.push("darwin");
   if (os.length === 0 && cpu.length === 0) throw new Error(`which platform is ${name} for?`);
-  return { ...(cpu.length > 0 && { cpu }), ...(os.length > 0 && { os }), ...(os[0] === "linux" && libc.length > 0 && { libc }) };
+  return { cpu, libc: os[0] === "linux" ? libc : [], os };
 }
 
 /** As Node resolves it: in the folder of the package that asks, then in each folder above. */
@@ -33,7 +33,11 @@ for (const [path, { optionalDependencies = {}, dev }] of Object.entries(lock.pac
   for (const [name, range] of Object.entries(optionalDependencies)) {
     if (isLocked(path, name)) continue;
     const version = range.replace(/^[\^~]/, "");
-    lock.packages[`node_modules/${name}`] = { version, ...(dev && { dev }), optional: true, ...platformOf(name) };
+    const entry = { version, ...platformOf(name), ...(dev && { dev }), optional: true };
+    const known = Object.entries(entry).filter(([, value]) => value.length !== 0);
+    // In npm's own order: the version, then the alphabet.
+    const ordered = known.toSorted(([a], [b]) => (b === "version") - (a === "version") || (a < b ? -1 : 1));
+    lock.packages[`node_modules/${name}`] = Object.fromEntries(ordered);
     added++;
   }
 }

@@ -120,7 +120,11 @@ export function parseInteger(input: unknown, min: number, max: number): number {
   } else {
     throw new ReadError(`${describeValue(input)} is not a whole number`, expected);
   }
-  if (value < min || value > max || !Number.isSafeInteger(value)) throw new ReadError(`${describeValue(input)} is out of range`, expected);
+  // "-0" is negative to whoever wrote it, and to the JSON Schema.
+  const negative = typeof input === "string" && input.trim().startsWith("-");
+  if (negative || value < min || value > max || !Number.isSafeInteger(value)) {
+    throw new ReadError(`${describeValue(input)} is out of range`, expected);
+  }
   return value === 0 ? 0 : value; // -0 is a number too
 }
 
@@ -150,7 +154,8 @@ function readSeed(input: unknown): bigint {
   }
   if (typeof input === "string" && input.length <= 2 * MAX_LENGTH) {
     const text = input.trim();
-    if (/^(-?\d+|0x[0-9a-f]+|0b[01]+)$/i.test(text)) return BigInt(text.toLowerCase());
+    if (/^-\s*\d/.test(text)) throw new ReadError(`${describeValue(input)} is negative`, SEED_EXPECTED);
+    if (/^(\d+|0x[0-9a-f]+|0b[01]+)$/i.test(text)) return BigInt(text.toLowerCase());
   }
   throw new ReadError(`${describeValue(input)} is not a seed`, SEED_EXPECTED);
 }

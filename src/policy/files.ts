@@ -126,7 +126,7 @@ function parseYaml(path: string, text: string): Entries {
 /** The root's entries one by one, since names are texts whatever YAML takes them for: `1:` is the policy "1". */
 function yamlEntries(path: string, document: Document.Parsed, lineAt: (offset: number) => number): Entries {
   const root = document.contents;
-  if (root === null) throw fileError(path, "is empty", { expected: SHAPE });
+  if (root === null || (isScalar(root) && root.value === null)) throw fileError(path, "is empty", { expected: SHAPE });
   if (!isMap(root)) throw wrongRoot(path, isScalar(root) ? describeValue(root.value) : "a list");
   try {
     return root.items.map(({ key, value }): readonly [string, unknown] => {

@@ -25,9 +25,11 @@ export function normaliseHostname(text: string): string | undefined {
   if (/[\u0000-\u007f]/.test(text.replace(/[A-Za-z0-9._-]/g, ""))) return undefined;
   const trimmed = text.endsWith(".") ? text.slice(0, -1) : text;
   if (endsInNumber(trimmed)) return undefined;
-  const name = domainToASCII(trimmed).toLowerCase();
+  const name = toAscii(trimmed);
   if (name === "" || name.length > MAX_NAME_BYTES || isIP(name) !== 0 || endsInNumber(name)) return undefined;
-  const wellFormed = name.split(".").every((label) => label !== "" && label.length <= MAX_LABEL_BYTES);
+  const wellFormed = name
+    .split(".")
+    .every((label) => label !== "" && label.length <= MAX_LABEL_BYTES && !label.startsWith("-") && !label.endsWith("-"));
   return wellFormed ? name : undefined;
 }
 
@@ -41,6 +43,12 @@ export function parseHostPattern(text: string): HostPattern | undefined {
 /** Whether a normal name is one that the pattern means: the name itself, or with a wildcard, any name below it. */
 export function hostPatternMatches(pattern: HostPattern, name: string): boolean {
   return pattern.wildcard ? name.endsWith(`.${pattern.name}`) : name === pattern.name;
+}
+
+/** Lower case and IDNA; plain names, which nearly all are, without the cost of IDNA. Empty where the text is no name. */
+function toAscii(text: string): string {
+  const lower = text.toLowerCase();
+  return /^[a-z0-9._-]+$/.test(lower) && !lower.includes("xn--") ? lower : domainToASCII(text).toLowerCase();
 }
 
 function endsInNumber(name: string): boolean {

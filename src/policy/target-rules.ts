@@ -27,7 +27,7 @@ const HOSTNAME_EXPECTED = 'a host name such as "api.example" or "*.example" (253
  * @example
  * parseRuleText("tcp://10.0.0.0/8:443");
  */
-export function parseRuleText(input: unknown): RuleText {
+function parseRuleText(input: unknown): RuleText {
   if (typeof input !== "string" || input.length > MAX_TEXT) throw new ReadError(`got ${describeValue(input)}`, TEXT_EXPECTED);
   const text = input.trim();
   const scheme = /^([^/]*):\/\//.exec(text);

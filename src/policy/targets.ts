@@ -48,7 +48,7 @@ export function judgeTargets(rules: readonly TargetRule[] | undefined, subject: 
  *
  * An SNI that is learnt late replaces an earlier decision only where its rule outranks that decision's.
  */
-export function outranks(rule: TargetRule, other: TargetRule): boolean {
+function outranks(rule: TargetRule, other: TargetRule): boolean {
   const mine = rank(rule);
   const theirs = rank(other);
   for (const [index, value] of mine.entries()) {

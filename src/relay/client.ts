@@ -5,9 +5,10 @@
  * a socket is patched. Invariants: a binding is in the table before the bytes that it governs; a row is freed when both sides are done
  * with it; not more legs are on their way than the relay's accept queue takes.
  */
+import { setImmediate } from "node:timers";
 import { FaultcoreError } from "../errors.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
-import { armReceive, flowError, freeFlow, isGenuineFin, openFlow, publishBinding, publishSpilledBinding } from "../table/flows.ts";
+import { armReceive, flowError, freeFlow, isGenuineFin, markTls, openFlow, publishBinding, publishSpilledBinding } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
 import { RelayHost } from "./host.ts";
 import type { RelayListener, RelayOptions } from "./host.ts";
@@ -36,6 +37,8 @@ export interface FlowRequest {
   died(): void;
   /** Bytes that the program has written: for a flush. */
   bytesWritten(): number;
+  /** Whether the program has read nothing since its latest write. */
+  isWaiting(): boolean;
 }
 
 /** Where a flow's bindings come from: the reference of a scope and what the flow is called in it. */
@@ -78,7 +81,8 @@ export class FlowClient {
     this.#owner.bind(this, key, offset);
   }
 
-  arm(offset: number): void {
+  arm(offset: number, tls: boolean): void {
+    if (tls) markTls(this.#owner.table, this.id);
     armReceive(this.#owner.table, this.id, offset);
   }
 
@@ -273,6 +277,13 @@ export class RelayClient implements RelayListener {
         if (flow === undefined) return;
         if (flow.closed) this.#forget(flow);
         else flow.done = true;
+        return;
+      }
+      case "ask": {
+        const flow = this.#flows.get(message.flow);
+        if (flow === undefined || flow.closed) return;
+        // What has arrived is read first: a program that was busy has not been kept waiting by the network.
+        setImmediate(() => this.host.post({ type: "waiting", flow: flow.id, waiting: flow.request.isWaiting() }));
         return;
       }
       case "events":

@@ -59,7 +59,7 @@ export class RelayFlow implements PipeOwner {
     this.#context = context;
     this.uplink = new Pipe(this, context.clock, context.windowBytes);
     this.downlink = new Pipe(this, context.clock, context.windowBytes);
-    this.#receiveTimeout = new ReceiveTimeout(context.clock, context.table, dial.flow, () => this.#receiveTimedOut());
+    this.#receiveTimeout = new ReceiveTimeout(context.clock, context.table, dial.flow, () => this.#receiveTimedOut(), () => context.post({ type: "ask", flow: dial.flow }));
     this.#readBindings();
     // The first binding stands from the start: it governs the connect.
     const first = this.#coming.shift();
@@ -292,8 +292,9 @@ export class RelayFlow implements PipeOwner {
 
   #receiveTimedOut(): void {
     const binding = this.current;
-    const recvNs = binding?.policy.faults.timeout.recvNs ?? 0;
-    binding?.record(timeoutDecision({ direction: DOWNLINK, exchange: 0, cell: 0, split: 0 }, this.#context.clock.nowNs(), recvNs));
+    if (binding === undefined) return;
+    const recvNs = binding.policy.faults.timeout.recvNs ?? 0;
+    binding.record(timeoutDecision({ direction: DOWNLINK, exchange: 0, cell: 0, split: 0 }, this.#context.clock.nowNs(), recvNs));
     this.fail(errnoOf("ETIMEDOUT"), true);
   }
 
@@ -302,6 +303,11 @@ export class RelayFlow implements PipeOwner {
     const recvNs = this.current?.policy.faults.timeout.recvNs;
     if (!waiting) this.#receiveTimeout.answered(request);
     else if (recvNs !== undefined) this.#receiveTimeout.requested(request, this.#context.clock.nowNs(), recvNs);
+  }
+
+  /** The program's side says whether it still waits for an answer. */
+  waiting(waiting: boolean): void {
+    this.#receiveTimeout.answer(waiting);
   }
 
   #resetLeg(errno: number, injected: boolean): void {

@@ -81,7 +81,15 @@ export interface ReplyMessage {
   readonly waiting: boolean;
 }
 
+/** The answer to `ask`: whether the program has read nothing since its latest write. */
+export interface WaitingMessage {
+  readonly type: "waiting";
+  readonly flow: number;
+  readonly waiting: boolean;
+}
+
 export type ToRelay =
+  | WaitingMessage
   | PolicyMessage
   | ForgetMessage
   | DialMessage
@@ -168,7 +176,14 @@ export interface AcceptedMessage {
   readonly type: "accepted";
 }
 
+/** The receive timeout of a TLS flow is over, and the bytes that came back may have been no answer: has the program read any? */
+export interface AskMessage {
+  readonly type: "ask";
+  readonly flow: number;
+}
+
 export type FromRelay =
+  | AskMessage
   | ConnectedMessage
   | FailedMessage
   | LostMessage

@@ -1,8 +1,9 @@
 /**
  * The `recv` timeout of one flow: armed by bytes that the program wrote and expects an answer to, disarmed by the first byte that
- * comes back. On HTTP/2 each request is armed and disarmed by name.
+ * comes back. On HTTP/2 each request is armed and disarmed by name. Under TLS the bytes that come back may be the handshake's or a
+ * session ticket: only the program's side knows whether it has read any plaintext, so it is asked when the time is over.
  */
-import { armCount, armOffset } from "../table/flows.ts";
+import { armCount, armOffset, isTls } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
 import type { DeadlineClock, Waiter } from "./clock.ts";
 import { createWaiter } from "./clock.ts";
@@ -15,12 +16,18 @@ export class ReceiveTimeout {
   #armsSeen = 0;
   #deadlineNs = Infinity;
   readonly #requests = new Map<number, number>();
+  readonly #expire: () => void;
+  readonly #ask: () => void;
+  /** Bytes came back that may have been no answer. */
+  #doubtful = false;
 
-  constructor(clock: DeadlineClock, table: PolicyTable, flow: number, expire: () => void) {
+  constructor(clock: DeadlineClock, table: PolicyTable, flow: number, expire: () => void, ask: () => void) {
     this.#clock = clock;
     this.#table = table;
     this.#flow = flow;
-    this.#waiter = createWaiter(expire);
+    this.#expire = expire;
+    this.#ask = ask;
+    this.#waiter = createWaiter((nowNs) => this.#due(nowNs));
   }
 
   /** Uplink bytes up to `offset` have come in. */
@@ -28,15 +35,35 @@ export class ReceiveTimeout {
     const arms = armCount(this.#table, this.#flow);
     if (arms === this.#armsSeen || armOffset(this.#table, this.#flow) >= offset) return;
     this.#armsSeen = arms;
-    if (this.#deadlineNs === Infinity) this.#deadlineNs = nowNs + recvNs;
+    if (this.#deadlineNs === Infinity) {
+      this.#deadlineNs = nowNs + recvNs;
+      this.#doubtful = false;
+    }
     this.#schedule();
   }
 
   /** Bytes were delivered to the program. */
   received(): void {
     if (this.#deadlineNs === Infinity) return;
+    if (isTls(this.#table, this.#flow)) {
+      this.#doubtful = true;
+      return;
+    }
     this.#deadlineNs = Infinity;
     this.#schedule();
+  }
+
+  #due(nowNs: number): void {
+    if (this.#doubtful && this.#deadlineNs <= nowNs) {
+      this.#deadlineNs = Infinity;
+      this.#ask();
+    } else this.#expire();
+  }
+
+  /** What the program's side said. */
+  answer(waiting: boolean): void {
+    this.#doubtful = false;
+    if (waiting) this.#expire();
   }
 
   /** An HTTP/2 request waits for its first header. */
@@ -51,6 +78,7 @@ export class ReceiveTimeout {
 
   disarm(): void {
     this.#deadlineNs = Infinity;
+    this.#doubtful = false;
     this.#requests.clear();
     this.#clock.cancel(this.#waiter);
   }

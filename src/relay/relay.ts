@@ -155,6 +155,9 @@ export class Relay implements RelayContext {
       case "reply":
         this.#dials.get(message.flow)?.flow.reply(message.request, message.waiting);
         return;
+      case "waiting":
+        this.#dials.get(message.flow)?.flow.waiting(message.waiting);
+        return;
       case "release":
         this.#release(message.scope);
         return;

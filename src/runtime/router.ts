@@ -87,6 +87,7 @@ export class FlowRouter implements Router {
         broken: (error) => request.broken(error),
         died: () => request.died(),
         bytesWritten: () => request.bytesWritten(),
+        isWaiting: () => request.isWaiting(),
       },
       origin.key,
     );
@@ -172,16 +173,12 @@ class RoutedFlow implements SteeredFlow {
     return this.#request.bytesWritten();
   }
 
-  use(offset: number): void {
-    this.#router.use(this, offset);
-  }
-
   useBy(caller: Caller, offset: number): void {
     this.#router.use(this, offset, caller as Captured);
   }
 
-  arm(offset: number): void {
-    this.client.arm(offset);
+  arm(offset: number, tls: boolean): void {
+    this.client.arm(offset, tls);
   }
 
   setKeepAlive(enable: boolean, delaySeconds: number): void {

@@ -3,12 +3,12 @@
  *
  * Invariant: what is selected by a context is gone when the context is over, wherever code that started in it still runs.
  */
-import { checkFields, checkFunction, checkUsableName, refuseSecond } from "./policies.ts";
-import type { Applicable, Policies } from "./policies.ts";
-import type { PolicyFields } from "../policy/fields.ts";
 import { FaultcoreError } from "../errors.ts";
 import { describeValue } from "../internal/describe.ts";
+import type { PolicyFields } from "../policy/fields.ts";
 import { SleepyStorage } from "./frames.ts";
+import { checkFields, checkFunction, checkUsableName, refuseSecond } from "./policies.ts";
+import type { Applicable, Policies } from "./policies.ts";
 import type { ScopeRecord } from "./record.ts";
 import { runSpan } from "./run-span.ts";
 import type { Span } from "./span.ts";
@@ -37,7 +37,8 @@ class Cell {
   }
 
   get open(): boolean {
-    return this.#open && (!this.bare || this.parent === undefined || this.parent.open);
+    if (!this.#open || this.selection?.applied?.live === false) return false;
+    return !this.bare || this.parent === undefined || this.parent.open;
   }
 
   close(): void {

@@ -7,6 +7,7 @@
  */
 import { EventEmitter } from "node:events";
 import { FaultcoreError } from "../errors.ts";
+import type { PolicyFields } from "../policy/fields.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import { Shield, currentScope, dropFrames, holdFrames, runInFrame } from "./frames.ts";
 import { ScopeRecord } from "./record.ts";
@@ -49,7 +50,7 @@ export class ScopeManager {
   }
 
   /** Opens a scope. Throws `ERR_FAULTCORE_NOT_IMPLEMENTED` before anything has happened when the policy needs a missing engine. */
-  open(policy: CompiledPolicy, fields: object): ScopeRecord {
+  open(policy: CompiledPolicy, fields: PolicyFields): ScopeRecord {
     const record = this.#begin(policy, fields);
     holdFrames();
     this.#inContext.add(record);
@@ -57,7 +58,7 @@ export class ScopeManager {
   }
 
   /** Opens a scope that no async context is in: it applies wherever no other scope does. `replaced` is the activation that it takes over from. */
-  openActivation(policy: CompiledPolicy, fields: object, replaced?: ScopeRecord): ScopeRecord {
+  openActivation(policy: CompiledPolicy, fields: PolicyFields, replaced?: ScopeRecord): ScopeRecord {
     const record = this.#begin(policy, fields);
     try {
       // In its place in the stack, which need not be on top.
@@ -98,8 +99,13 @@ export class ScopeManager {
   /** Runs the body of a scope, which ends when the body's work is over (see `runSpan`). */
   apply<R>(record: ScopeRecord, body: () => R): R {
     const value = runSpan(this.span(record), body);
-    if (record.live && value instanceof EventEmitter) this.#owners.set(value, record);
+    this.own(value, record);
     return value;
+  }
+
+  /** Notes an emitter that a scope's body returned. */
+  own(value: unknown, record: ScopeRecord): void {
+    if (record.live && value instanceof EventEmitter) this.#owners.set(value, record);
   }
 
   span(record: ScopeRecord): Span {
@@ -140,7 +146,7 @@ export class ScopeManager {
     for (const shield of this.#shields) this.#endShield(shield);
   }
 
-  #begin(policy: CompiledPolicy, fields: object): ScopeRecord {
+  #begin(policy: CompiledPolicy, fields: PolicyFields): ScopeRecord {
     refuseMissingEngines(policy);
     const seed = policy.seed ?? this.host.runSeed();
     const ordinal = this.host.nextOrdinal(policy);

@@ -1,4 +1,5 @@
 /** One application of a policy, as the program's thread knows it: identity, flows, events, counts. */
+import type { PolicyFields } from "../policy/fields.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 
 /** A decision as users see it. */
@@ -58,7 +59,7 @@ export class ScopeRecord {
   readonly ref: number;
   readonly policy: CompiledPolicy;
   /** What was applied, in canonical form: effect wrappers inside add to it. */
-  readonly fields: object;
+  readonly fields: PolicyFields;
   /** Ordinal among the applications of the policy. */
   readonly ordinal: number;
   readonly seed: bigint;
@@ -77,7 +78,7 @@ export class ScopeRecord {
   readonly #flowOrdinals = new Map<string, number>();
   readonly #portOrdinals = new Map<number, number>();
 
-  constructor(init: { ref: number; policy: CompiledPolicy; fields: object; ordinal: number; seed: bigint }) {
+  constructor(init: { ref: number; policy: CompiledPolicy; fields: PolicyFields; ordinal: number; seed: bigint }) {
     this.ref = init.ref;
     this.policy = init.policy;
     this.fields = init.fields;

@@ -6,7 +6,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import { Duplex } from "node:stream";
 import type { Patches } from "./patches.ts";
 import type { Router } from "./router.ts";
-import { steeredOf, uplinkOffset } from "./sockets.ts";
+import { steeredOf, uplinkOffset, withFlow } from "./sockets.ts";
 
 type Request = ClientHttp2Session["request"];
 
@@ -28,18 +28,19 @@ export function patchHttp2(patches: Patches, router: Router): void {
       if (!router.isBusy() || this.destroyed) return original.apply(this, args);
       // The session hands out a proxy of its socket, which passes symbols on.
       const socket = this.socket;
-      const steered = socket === undefined ? undefined : steeredOf(socket);
-      if (steered === undefined) {
-        if (socket !== undefined) router.unsteeredUse(socket, undefined);
-        return original.apply(this, args);
-      }
-      steered.announced = true;
+      if (socket === undefined) return original.apply(this, args);
+      const caller = router.caller();
+      const offset = uplinkOffset(socket);
       const number = ++requests;
-      steered.flow.useBy(router.caller(), uplinkOffset(socket));
+      const steered = withFlow(socket, (flow) => {
+        flow.announced = true;
+        flow.flow.useBy(caller, offset);
+        flow.flow.requestOpened(number);
+      });
+      if (!steered) router.unsteeredUse(socket, caller);
       const stream = original.apply(this, args);
-      steered.flow.requestOpened(number);
-      stream.once("response", () => steered.flow.requestAnswered(number));
-      stream.once("close", () => steered.flow.requestClosed(number));
+      stream.once("response", () => steeredOf(socket)?.flow.requestAnswered(number));
+      stream.once("close", () => steeredOf(socket)?.flow.requestClosed(number));
       return stream;
     };
   });

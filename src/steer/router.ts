@@ -32,6 +32,8 @@ export interface DialRequest {
   died(): void;
   /** Bytes that the program has written so far. */
   bytesWritten(): number;
+  /** Whether the program has read nothing since its latest write. */
+  isWaiting(): boolean;
 }
 
 export interface Endpoint {
@@ -50,12 +52,10 @@ export interface DialFailure {
 
 /** One steered connection, from the program's side. */
 export interface SteeredFlow {
-  /** The program writes, now and here: binds the flow to the scope that the code is in. `offset`: bytes written so far. */
-  use(offset: number): void;
-  /** The same for a caller that an adapter captured. */
+  /** The flow is used by this caller: binds it to the caller's scope. `offset`: bytes written so far. */
   useBy(caller: Caller, offset: number): void;
   /** The program waits for an answer to what it writes from `offset` on. */
-  arm(offset: number): void;
+  arm(offset: number, tls: boolean): void;
   setKeepAlive(enable: boolean, delaySeconds: number): void;
   /** A request of an HTTP/2 session was made; its first header came; its stream closed. */
   requestOpened(request: number): void;

@@ -6,16 +6,18 @@ import { brandInjected } from "../internal/brand.ts";
 import { ECONNRESET, errnoException } from "./node-internals.ts";
 import type { StreamHandle, TcpClass } from "./node-internals.ts";
 import { hide } from "./patches.ts";
-import type { Origin, Router, SteeredFlow } from "./router.ts";
+import type { Caller, Origin, Router, SteeredFlow } from "./router.ts";
 
 const kOrigin: unique symbol = Symbol("faultcore.origin");
 const kHost: unique symbol = Symbol("faultcore.host");
 const kSteered: unique symbol = Symbol("faultcore.steered");
+const kEarly: unique symbol = Symbol("faultcore.early");
 
 interface Marked {
   [kOrigin]?: Origin | undefined;
   [kHost]?: string | undefined;
   [kSteered]?: Steered | undefined;
+  [kEarly]?: ((steered: Steered) => void)[] | undefined;
   readonly _handle?: StreamHandle | null;
   readonly server?: unknown;
   readonly _server?: unknown;
@@ -23,11 +25,13 @@ interface Marked {
 
 /** A flow and the state that its socket's hooks share. Also a TLS socket that was put on top of a steered one has it. */
 export interface Steered {
-  readonly flow: SteeredFlow;
+  flow: SteeredFlow;
   /** Depth of the flow's own read callbacks: writes made there belong to nobody new. */
   reading: number;
   /** An adapter announces the callers of this socket: the context of a write says nothing. */
   announced: boolean;
+  /** The program has read nothing since its latest write. */
+  waiting: boolean;
 }
 
 export function markConnect(socket: Socket, origin: Origin | undefined, host: string | undefined): void {
@@ -37,6 +41,7 @@ export function markConnect(socket: Socket, origin: Origin | undefined, host: st
   hide(socket, kOrigin, origin);
   hide(socket, kHost, host);
   hide(socket, kSteered, undefined);
+  hide(socket, kEarly, undefined);
 }
 
 export function originOf(socket: object | undefined): Origin | undefined {
@@ -51,8 +56,26 @@ export function steeredOf(socket: object): Steered | undefined {
   return (socket as Marked)[kSteered];
 }
 
+/** The socket's connect was handed over. What was done with it before, while a name was looked up, is made good. */
 export function markSteered(socket: object, steered: Steered): void {
   hide(socket, kSteered, steered);
+  for (const use of (socket as Marked)[kEarly] ?? []) use(steered);
+}
+
+/**
+ * Uses a socket's flow: now, or as soon as there is one, for each address that is tried. Returns false for a socket that will have
+ * none.
+ */
+export function withFlow(socket: object, use: (steered: Steered) => void): boolean {
+  const marked = socket as Marked & { readonly connecting?: boolean };
+  const steered = marked[kSteered];
+  if (steered !== undefined) use(steered);
+  if (marked[kOrigin] !== undefined && marked.connecting === true) {
+    if (marked[kEarly] === undefined) hide(socket, kEarly, [use]);
+    else marked[kEarly].push(use);
+    return true;
+  }
+  return steered !== undefined;
 }
 
 /** Uplink bytes written so far. Below TLS it is a lower bound: the record layer may still hold some. */
@@ -70,17 +93,23 @@ export function isOutbound(socket: Socket, TCP: TcpClass): boolean {
   return (handle._parent ?? handle) instanceof TCP;
 }
 
+function isTls(socket: Socket): boolean {
+  return (socket as unknown as Marked)._handle?._parent !== undefined;
+}
+
 /** The program writes to a socket: called before the bytes are taken. */
 export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket: Socket) => boolean): void {
   const steered = steeredOf(socket);
-  if (steered === undefined) {
-    if (isOutboundTcp(socket)) router.unsteeredUse(socket, undefined);
-    return;
-  }
-  if (steered.reading > 0) return;
+  // Written in the flow's own read callback: that belongs to nobody new.
+  if (steered !== undefined && steered.reading > 0) return;
+  const caller = router.caller();
   const offset = uplinkOffset(socket);
-  if (!steered.announced) steered.flow.use(offset);
-  steered.flow.arm(offset);
+  const noted = withFlow(socket, (state) => {
+    if (!state.announced) state.flow.useBy(caller, offset);
+    state.waiting = true;
+    state.flow.arm(offset, isTls(socket));
+  });
+  if (!noted && isOutboundTcp(socket)) router.unsteeredUse(socket, caller);
 }
 
 /**
@@ -100,6 +129,7 @@ export function watchReads(handle: StreamHandle, ownerSymbol: symbol, steered: S
         return undefined;
       }
       seen = this.bytesRead;
+      steered.waiting = false;
       steered.reading++;
       try {
         return inner.call(this, data);

@@ -66,9 +66,9 @@ export class Steering {
   start(origin: Origin, bound: Bound | undefined): number {
     const { address, port, family } = this.#to;
     this.#dress();
-    let flow: SteeredFlow;
+    const steered: Steered = { flow: undefined as never, reading: 0, announced: false, waiting: false };
     try {
-      flow = this.#router.dial({
+      steered.flow = this.#router.dial({
         origin,
         address,
         port,
@@ -82,14 +82,14 @@ export class Steering {
         broken: (error) => this.#socket.destroy(error),
         died: () => this.#died(),
         bytesWritten: () => this.#handle.bytesWritten,
+        isWaiting: () => steered.waiting,
       });
     } catch (error) {
       // As Node reports its own errors of a connect that began: later, on the socket.
       process.nextTick(() => this.#socket.destroy(error as Error));
       return 0;
     }
-    this.#flow = flow;
-    const steered: Steered = { flow, reading: 0, announced: false };
+    this.#flow = steered.flow;
     markSteered(this.#socket, steered);
     translateErrors(this.#socket, steered);
     // TLS reads through a wrap of its own.

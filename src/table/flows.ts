@@ -4,7 +4,7 @@
  * The program's side publishes bindings (from this uplink byte on, that scope) before the bytes leave; the relay reads them when bytes
  * arrive. The relay publishes how the flow ended before it closes the program's leg.
  */
-import { F, FLAG_GENUINE_FIN, FLAG_INJECTED, H, R, RING_SLOTS } from "./layout.ts";
+import { F, FLAG_GENUINE_FIN, FLAG_INJECTED, FLAG_TLS, H, R, RING_SLOTS } from "./layout.ts";
 import type { PolicyTable } from "./table.ts";
 
 const FLOW_FREE = 0;
@@ -109,6 +109,14 @@ export function armReceive(table: PolicyTable, index: number, offset: number): v
   const at = table.flowAt(index);
   table.floats[(at + F.armOffset) >> 1] = offset;
   Atomics.add(table.words, at + F.armCount, 1);
+}
+
+export function markTls(table: PolicyTable, index: number): void {
+  Atomics.or(table.words, table.flowAt(index) + F.flags, FLAG_TLS);
+}
+
+export function isTls(table: PolicyTable, index: number): boolean {
+  return (Atomics.load(table.words, table.flowAt(index) + F.flags) & FLAG_TLS) !== 0;
 }
 
 export function armCount(table: PolicyTable, index: number): number {

@@ -87,6 +87,8 @@ export const R = { sequence: 0, scope: 1, offset: 2, hashLow: 4, hashHigh: 5, or
 export const FLAG_GENUINE_FIN = 1;
 /** The stored error was raised by a fault. */
 export const FLAG_INJECTED = 2;
+/** The program reads plaintext of TLS: bytes that come back need not be an answer (handshake, session tickets). */
+export const FLAG_TLS = 4;
 
 export const ACTIVATION_BODY_BYTES = 262_144;
 

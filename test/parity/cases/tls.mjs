@@ -118,7 +118,7 @@ export const cases = {
   },
 
   "TLS is destroyed in the connect handler": async (t) => {
-    const server = await t.listen(() => {}, { watch: { data: false, bytes: false } });
+    const server = await t.listen((socket) => socket.resume(), { watch: { data: false, bytes: false } });
     const socket = connectSecure(t, server);
     socket.on("connect", () => socket.destroy());
     await server.socket();

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { describeValue, quote } from "../../../src/internal/describe.ts";
 import { didYouMean } from "../../../src/internal/did-you-mean.ts";
@@ -89,7 +89,14 @@ describe("copyPlain", () => {
 
   const cyclic: Record<string, unknown> = {};
   cyclic["self"] = cyclic;
-  const trap = new Proxy({}, { ownKeys: () => { throw new Error("no"); } }); // oxfmt-ignore
+  const trap = new Proxy(
+    {},
+    {
+      ownKeys: () => {
+        throw new Error("no");
+      },
+    },
+  );
   it.each([
     ["a cycle", { a: cyclic }, "contains itself"],
     // oxlint-disable-next-line no-sparse-arrays -- a hole is what is tested

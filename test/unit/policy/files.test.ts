@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { FaultcoreError } from "../../../src/errors.ts";
+import type { FaultcoreError } from "../../../src/errors.ts";
 import { readPolicyFile } from "../../../src/policy/files.ts";
 import { caught } from "./caught.ts";
 
@@ -46,7 +46,7 @@ describe("policy files", () => {
     ["yaml", "", "is empty"],
     ["yaml", "# nothing\n", "is empty"],
     ["yaml", "---\n", "is empty"],
-    ["yaml", "null\n", "holds null"],
+    ["yaml", "null\n", "is empty"],
     ["json", "[]", "holds a list"],
     ["json", '"slow"', 'holds the text "slow"'],
     ["json", "null", "holds null"],

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FaultcoreError } from "../../../src/errors.ts";
 import type { PolicyFields } from "../../../src/policy/fields.ts";
@@ -82,7 +82,12 @@ describe("errors of policies", () => {
     ["a number", 5],
     ["nothing", undefined],
     ["a map", new Map()],
-    ["an instance", new (class Fields { latency = "5ms"; })()], // oxfmt-ignore
+    [
+      "an instance",
+      new (class Fields {
+        latency = "5ms";
+      })(),
+    ],
   ])("refuses %s for fields, without a path", (_, input) => {
     expect(pathOf(input)).toBeUndefined();
     expect(messageOf(input)).toContain("expected a mapping");
@@ -116,8 +121,9 @@ describe("errors of policies", () => {
   });
 });
 
+const mutation = (fields: object): object => ({ payload_mutation: { enabled: true, ...fields } });
+
 describe("what must hold between fields", () => {
-  const mutation = (fields: object): object => ({ payload_mutation: { enabled: true, ...fields } });
   it.each<[string, unknown]>([
     ["timeout", { timeout: {} }],
     ["timeout.recv", { timeout: { recv: "0s" } }],
@@ -188,6 +194,17 @@ describe("what must hold between fields", () => {
   });
 });
 
+/** Whether an input is accepted or refused with all that an error should say. */
+function outcome(input: unknown): string {
+  try {
+    parsePolicy(input);
+    return "explained";
+  } catch (error) {
+    if (!(error instanceof FaultcoreError)) throw error;
+    return error.code === "ERR_FAULTCORE_INVALID_POLICY" && Boolean(error.expected) ? "explained" : error.message;
+  }
+}
+
 describe("any input at all", () => {
   const words = ["latency", "packet_loss", "packetLoss", "timeout", "targets", "schedule", "kind", "uplink", "seed", "dns", "host", "port"];
   const key = fc.oneof(fc.constantFrom(...words, "__proto__", "constructor"), fc.string());
@@ -208,13 +225,7 @@ describe("any input at all", () => {
   ])("throws nothing but a FaultcoreError that explains itself: %s", (_, inputs) => {
     fc.assert(
       fc.property(inputs, (input) => {
-        try {
-          parsePolicy(input);
-        } catch (error) {
-          if (!(error instanceof FaultcoreError)) throw error;
-          expect(error.code).toBe("ERR_FAULTCORE_INVALID_POLICY");
-          expect(error.expected).toBeTruthy();
-        }
+        expect(outcome(input)).toBe("explained");
         expect(Object.keys(Object.prototype)).toEqual([]);
       }),
       { numRuns: 500 },

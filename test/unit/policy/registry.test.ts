@@ -100,14 +100,19 @@ describe("a snapshot", () => {
 
   it("changes nothing where it is invalid", () => {
     const registry = filled();
-    caught(() => registry.restore([["a", {}], ["b", { latency: "1" }]])); // oxfmt-ignore
+    caught(() =>
+      registry.restore([
+        ["a", {}],
+        ["b", { latency: "1" }],
+      ]),
+    );
     expect(registry.list()).toEqual(["lossy", "slow"]);
   });
 });
 
-describe("ordinals of applications", () => {
-  const inline = (fields: PolicyFields): ReturnType<typeof compilePolicy> => compilePolicy(fields, undefined);
+const inline = (fields: PolicyFields): ReturnType<typeof compilePolicy> => compilePolicy(fields, undefined);
 
+describe("ordinals of applications", () => {
   it("count from zero, each policy for itself", () => {
     const registry = filled();
     const [slow, lossy] = [registry.compiled("slow")!, registry.compiled("lossy")!];

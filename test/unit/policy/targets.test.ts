@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parsePolicy } from "../../../src/policy/parse.ts";
 import { judgeTargets } from "../../../src/policy/targets.ts";
@@ -12,6 +12,10 @@ function rules(...targets: unknown[]): readonly TargetRule[] {
 const subject = (fields: Partial<TargetSubject> = {}): TargetSubject => ({ protocol: "tcp", address: "10.0.0.1", port: 443, ...fields });
 const decides = (targets: unknown[], fields?: Partial<TargetSubject>): number => judgeTargets(rules(...targets), subject(fields)).rule;
 
+const toNumber = (bytes: readonly number[]): number => bytes.reduce((sum, byte) => sum * 256 + byte, 0);
+const bits = (parts: readonly number[]): string => parts.map((part) => part.toString(2).padStart(16, "0")).join("");
+const colons = (parts: readonly number[]): string => parts.map((part) => part.toString(16)).join(":");
+
 describe("reading rules", () => {
   it.each([
     ["10.0.0.1", { host: "10.0.0.1" }],
@@ -22,12 +26,10 @@ describe("reading rules", () => {
     ["10.1.2.3/8:80-81", { cidr: "10.0.0.0/8", port: "80-81" }],
     ["*.Example.COM.:443", { hostname: "*.example.com", port: "443" }],
     ["[fe80::1%eth0]", { host: "fe80::1" }],
-    ["::ffff:10.0.0.1", undefined],
     ["[::ffff:10.0.0.1]", { host: "10.0.0.1" }],
     ["Täst.example", { hostname: "xn--tst-qla.example" }],
   ])("reads %j as %j", (text, mapping) => {
-    if (mapping === undefined) return caught(() => rules(text));
-    return expect(rules(text)).toEqual(rules(mapping));
+    expect(rules(text)).toEqual(rules(mapping));
   });
 
   it("treats a text and its `target` alike", () => {
@@ -38,53 +40,52 @@ describe("reading rules", () => {
     });
   });
 
-  it.each(
-    [
-      "",
-      "tcp://",
-      "ftp://10.0.0.1",
-      "tcp:10.0.0.1:80:90",
-      "10.0.0.1:",
-      "10.0.0.1:0",
-      "10.0.0.1:65536",
-      "10.0.0.1:80,",
-      "10.0.0.0/33",
-      "10.0.0.0/x",
-      "[::1]/129",
-      "[::1",
-      "::1]",
-      "::1",
-      "2001:db8::/32",
-      "[10.0.0.1]",
-      "[a.example]",
-      "a.example/8",
-      "256.0.0.1",
-      "10.0.1",
-      "1.2.3.4.5",
-      "0x7f.1",
-      "a.0x10",
-      "a..b",
-      ".a",
-      "-",
-      "a b",
-      "a_b c",
-      "*",
-      "*.",
-      "*a.b",
-      "a.*.b",
-      "a.*",
-      "a@b",
-      "a%41",
-      "a/b",
-      "[::1]x",
-      "１.２.３.４",
-      `${"a".repeat(64)}.b`,
-      `${"a.".repeat(127)}a`,
-      "\u0000",
-      "a\n.b",
-    ].filter((text) => text !== "-"),
-  )("refuses %j", (text) => {
-    // oxfmt-ignore
+  it.each([
+    "",
+    "tcp://",
+    "ftp://10.0.0.1",
+    "tcp:10.0.0.1:80:90",
+    "10.0.0.1:",
+    "10.0.0.1:0",
+    "10.0.0.1:65536",
+    "10.0.0.1:80,",
+    "10.0.0.0/33",
+    "10.0.0.0/x",
+    "[::1]/129",
+    "[::1",
+    "::1]",
+    "::1",
+    "2001:db8::/32",
+    "[10.0.0.1]",
+    "[a.example]",
+    "a.example/8",
+    "256.0.0.1",
+    "10.0.1",
+    "1.2.3.4.5",
+    "0x7f.1",
+    "a.0x10",
+    "a..b",
+    ".a",
+    "-",
+    "a b",
+    "a_b c",
+    "*",
+    "*.",
+    "*a.b",
+    "a.*.b",
+    "a.*",
+    "a@b",
+    "a%41",
+    "a/b",
+    "[::1]x",
+    "１.２.３.４",
+    `${"a".repeat(64)}.b`,
+    `${"a.".repeat(127)}a`,
+    "\u0000",
+    "a\n.b",
+    "a-.b",
+    "-a",
+  ])("refuses %j", (text) => {
     expect(caught(() => rules(text)).path).toBe("targets[0]");
   });
 
@@ -216,7 +217,6 @@ describe("properties of judging", () => {
   });
 
   it("agrees about IPv4 prefixes with whole-number arithmetic", () => {
-    const toNumber = (bytes: readonly number[]): number => bytes.reduce((sum, byte) => sum * 256 + byte, 0);
     fc.assert(
       fc.property(octets, octets, fc.nat({ max: 32 }), (network, address, prefix) => {
         const size = 2 ** (32 - prefix);
@@ -227,13 +227,11 @@ describe("properties of judging", () => {
   });
 
   it("agrees about IPv6 prefixes with a comparison of bit strings", () => {
-    const bits = (parts: readonly number[]): string => parts.map((part) => part.toString(2).padStart(16, "0")).join("");
-    const text = (parts: readonly number[]): string => parts.map((part) => part.toString(16)).join(":");
-    const v6 = groups.filter((parts) => !text(parts).startsWith("0:0:0:0:0:ffff"));
+    const v6 = groups.filter((parts) => !colons(parts).startsWith("0:0:0:0:0:ffff"));
     fc.assert(
       fc.property(v6, v6, fc.nat({ max: 128 }), (network, address, prefix) => {
         const expected = bits(address).startsWith(bits(network).slice(0, prefix));
-        expect(decides([`[${text(network)}]/${prefix}`], { address: text(address) }) === 0).toBe(expected);
+        expect(decides([`[${colons(network)}]/${prefix}`], { address: colons(address) }) === 0).toBe(expected);
       }),
     );
   });
@@ -272,8 +270,8 @@ describe("properties of judging", () => {
     for (const text of [
       "a.".repeat(2000),
       "[".repeat(4000),
-      `${":".repeat(4000)}`,
-      `${"1,".repeat(2000)}`,
+      ":".repeat(4000),
+      "1,".repeat(2000),
       `a:${"1-".repeat(2000)}`,
       "ü".repeat(1000),
     ]) {

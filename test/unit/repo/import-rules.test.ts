@@ -29,7 +29,7 @@ describe("the import table", () => {
 
   const denied: [title: string, path: string, text: string][] = [
     ["internal", "internal/a.ts", `import { FaultcoreError } from "../errors.ts";`],
-    ["errors.ts", "errors.ts", `import { quote } from "./internal/describe.ts";`],
+    ["errors", "errors.ts", `import { quote } from "./internal/describe.ts";`],
     ["engine, from policy", "engine/a.ts", `import type { Policy } from "../policy/types.ts";`],
     ["engine, from a subfolder", "engine/faults/a.ts", `import { parse } from "../../policy/parse.ts";`],
     ["engine, from Node", "engine/a.ts", `import { performance } from "node:perf_hooks";`],

@@ -1,0 +1,78 @@
+/**
+ * All public functions of this layer, bound to one manager and one registry. The composition root makes one set per thread; the entry
+ * exports it.
+ */
+import { OpenActivation } from "./activation.ts";
+import type { ScopeApi } from "./api-types.ts";
+import { ContextStore } from "./context.ts";
+import { Effects } from "./effects.ts";
+import { OpenFaultScope, applySelected } from "./fault-scope.ts";
+import { Faults } from "./fault.ts";
+import { isInjected } from "./is-injected.ts";
+import type { ScopeManager } from "./manager.ts";
+import { FaultFeed } from "./on-fault.ts";
+import { Policies, checkFunction, refuseSecond } from "./policies.ts";
+import type { PolicySource } from "./policies.ts";
+import type { FaultEvent } from "./record.ts";
+import { runSpan } from "./run-span.ts";
+
+/** What the composition root needs besides the public functions. */
+export interface ScopeLayer {
+  readonly api: ScopeApi;
+  /** To be called with every event. */
+  publish(event: FaultEvent): void;
+  /** How many selections are not over; 0 = nothing of them costs anything. */
+  openContexts(): number;
+}
+
+/** Binds everything to one manager and one registry. The functions of `api` need no `this`. */
+export function createScopeApi({ manager, registry }: { manager: ScopeManager; registry: PolicySource }): ScopeLayer {
+  const policies = new Policies(registry);
+  const contexts = new ContextStore(policies);
+  const faults = new Faults(manager, policies, contexts);
+  const effects = new Effects(manager, policies);
+  const feed = new FaultFeed();
+
+  const api: ScopeApi = {
+    policyContext: (nameOrFields, ...rest: readonly unknown[]) => contexts.context(nameOrFields, rest),
+    setContextPolicy: (name) => contexts.set(name),
+    getContextPolicy: () => contexts.current()?.name ?? null,
+    fault: (nameOrFields = "auto", options = {}) => faults.fault(nameOrFields, options),
+    latency: (duration) => effects.latency(duration),
+    jitter: (duration) => effects.jitter(duration),
+    packetLoss: (probability) => effects.packetLoss(probability),
+    burstLoss: (packets) => effects.burstLoss(packets),
+    rate: (bitsPerSecond) => effects.rate(bitsPerSecond),
+    timeout: (limits) => effects.timeout(limits),
+    uplink: (direction) => effects.uplink(direction),
+    downlink: (direction) => effects.downlink(direction),
+    connectionError: (error) => effects.connectionError(error),
+    withFaults: (nameOrFields, fn) => {
+      checkFunction(fn, "withFaults()");
+      const { policy, fields } = policies.required(nameOrFields, "withFaults()");
+      const record = manager.open(policy, fields);
+      return applySelected(manager, contexts, record, manager.span(record), fn);
+    },
+    faultScope: (nameOrFields, ...rest: readonly unknown[]) => {
+      refuseSecond("faultScope()", rest);
+      return new OpenFaultScope(manager, contexts, policies.required(nameOrFields, "faultScope()"));
+    },
+    withoutFaults: (fn) => {
+      checkFunction(fn, "withoutFaults()");
+      return runSpan(manager.shield(), fn);
+    },
+    activate: (nameOrFields, ...rest: readonly unknown[]) => {
+      refuseSecond("activate()", rest);
+      return new OpenActivation(manager, policies, nameOrFields);
+    },
+    reset: () => {
+      manager.endAll();
+      contexts.reset();
+      faults.reset();
+      policies.clear();
+    },
+    isInjected,
+    onFault: (listener) => feed.onFault(listener),
+  };
+  return { api, publish: (event) => feed.publish(event), openContexts: () => contexts.openCount() };
+}

@@ -1,0 +1,125 @@
+/** Applying a policy to one body of code, with a report: `faultScope()`. */
+import { FaultcoreError } from "../errors.ts";
+import type { ContextStore } from "./context.ts";
+import type { ScopeManager } from "./manager.ts";
+import { checkFunction } from "./policies.ts";
+import type { Applicable } from "./policies.ts";
+import type { FaultEvent, ScopeRecord } from "./record.ts";
+import { buildReport } from "./report.ts";
+import type { ScopeReport } from "./report.ts";
+import type { Span } from "./span.ts";
+import { runSpan } from "./run-span.ts";
+
+/**
+ * One application of a policy: it begins with the first `run`, and ends when all that was run in it is over.
+ *
+ * @example
+ * const scope = faultScope({ latency: "50ms" });
+ * await scope.run(() => client.get("/profile"));
+ * assert(scope.report().injected > 0);
+ */
+export interface FaultScope extends Disposable, AsyncDisposable {
+  /**
+   * Runs a function in the scope. The scope ends when its work is over: at return or throw, or when the promise that it returned settles.
+   * A `run` while another one is under way joins the same scope. After the end, `run` throws `ERR_FAULTCORE_INVALID_USE`: each
+   * application needs a scope of its own, since its draws and its report are its own.
+   */
+  run<R>(fn: () => R): R;
+  /** What has happened so far, as plain data. Before the first `run`: a report of nothing. */
+  report(): ScopeReport;
+  /** The decisions so far, in order; at most 10,000 are kept, and the report says how many there were. */
+  events(): FaultEvent[];
+  /** Aborted when the scope ends. */
+  readonly signal: AbortSignal;
+  /** Ends the scope now, even if something still runs in it. Also what `using` does at the end of its block. */
+  end(): void;
+}
+
+/** Runs a body in a scope that is live, with its policy selected: `fault()` inside sees that it is applied already. */
+export function applySelected<R>(manager: ScopeManager, contexts: ContextStore, record: ScopeRecord, scope: Span, body: () => R): R {
+  const selected = contexts.span({ name: record.policy.name, applied: record });
+  const both: Span = {
+    enter: (part) => selected.enter(() => scope.enter(part)),
+    end: () => {
+      selected.end();
+      scope.end();
+    },
+  };
+  const value = runSpan(both, body);
+  manager.own(value, record);
+  return value;
+}
+
+export class OpenFaultScope implements FaultScope {
+  readonly #manager: ScopeManager;
+  readonly #contexts: ContextStore;
+  readonly #applicable: Applicable;
+  readonly #abort = new AbortController();
+  #record: ScopeRecord | undefined;
+  #running = 0;
+
+  constructor(manager: ScopeManager, contexts: ContextStore, applicable: Applicable) {
+    this.#manager = manager;
+    this.#contexts = contexts;
+    this.#applicable = applicable;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  run<R>(fn: () => R): R {
+    checkFunction(fn, "run()");
+    const record = this.#open();
+    this.#running++;
+    let over = false;
+    const span: Span = {
+      enter: (part) => this.#manager.run(record, part),
+      end: () => {
+        if (over) return;
+        over = true;
+        this.#running--;
+        if (this.#running === 0) this.#manager.end(record);
+      },
+    };
+    return applySelected(this.#manager, this.#contexts, record, span, fn);
+  }
+
+  report(): ScopeReport {
+    return buildReport(this.#manager.host, this.#record, this.#applicable);
+  }
+
+  events(): FaultEvent[] {
+    this.#manager.host.drain();
+    return [...(this.#record?.events ?? [])];
+  }
+
+  end(): void {
+    if (this.#record !== undefined) this.#manager.end(this.#record);
+    this.#abort.abort();
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.end();
+    return Promise.resolve();
+  }
+
+  #open(): ScopeRecord {
+    if (this.#abort.signal.aborted) {
+      throw new FaultcoreError("ERR_FAULTCORE_INVALID_USE", "This fault scope has ended. Make another one with faultScope() for each application.", {
+        policy: this.#applicable.policy.name,
+        expected: "a scope that has not ended",
+      });
+    }
+    if (this.#record === undefined) {
+      const record = this.#manager.open(this.#applicable.policy, this.#applicable.fields);
+      this.#record = record;
+      record.abort.signal.addEventListener("abort", () => this.#abort.abort(), { once: true });
+    }
+    return this.#record;
+  }
+}

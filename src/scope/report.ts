@@ -1,0 +1,157 @@
+/** What a scope did, as plain data that survives JSON. */
+import type { PolicyFields } from "../policy/fields.ts";
+import type { CompiledPolicy } from "../policy/types.ts";
+import type { ScopeHost } from "./manager.ts";
+import type { Applicable } from "./policies.ts";
+import type { FaultEvent, FlowInfo, RowCounters, ScopeRecord } from "./record.ts";
+
+/** The report of one application of a policy. */
+export interface ScopeReport {
+  /** The policy's name; `inline:…` for inline fields. */
+  readonly policy: string;
+  /** Number of the scope in its thread, from 1; 0 before it began. */
+  readonly scope: number;
+  /** Which application of the policy this was, from 0. */
+  readonly ordinal: number;
+  /** The seed of all its decisions, decimal: give it as the policy's `seed` to get the same decisions again. */
+  readonly seed: string;
+  readonly state: "not started" | "live" | "ended";
+  /** Decisions that delayed, lost or failed something. 0 means that the scope has changed nothing. */
+  readonly injected: number;
+  /** Flows that were used in the scope, in the order of their first use, also those that the policy's targets leave alone. */
+  readonly flows: readonly FlowReport[];
+  /** By fault, in the order in which they first acted. */
+  readonly faults: Readonly<Record<string, FaultReport>>;
+  /** Target rules that decided no flow: they did nothing. */
+  readonly unmatchedRules: readonly RuleReport[];
+  /** Faults that the policy has and that never acted: no flow, no chance, or no bad luck. */
+  readonly silentFaults: readonly string[];
+  /** Sockets that were used in the scope and cannot be faulted, since they were opened before steering began. */
+  readonly unsteered: number;
+  /** Whether another scope used one of its multiplexed connections at the same time: their faults may have mixed. */
+  readonly shared: boolean;
+  readonly events: { readonly recorded: number; readonly kept: number; readonly dropped: number };
+}
+
+/** One flow of a scope. */
+export interface FlowReport {
+  /** The name that is the same in every run, e.g. `api.example:443` or `127.0.0.1:#0`. */
+  readonly target: string;
+  /** Ordinal among the flows of the scope to this target. */
+  readonly flow: number;
+  readonly hostname: string | null;
+  readonly address: string;
+  readonly port: number;
+  /** Whether the policy governs the flow; null while it has not been judged. */
+  readonly governed: boolean | null;
+  /** The rule that decided; null where the policy has no targets or none matched. */
+  readonly rule: RuleReport | null;
+  readonly events: number;
+}
+
+/** One of the policy's target rules. */
+export interface RuleReport {
+  /** Index in `targets`. */
+  readonly index: number;
+  /** As it was written. */
+  readonly text: string;
+}
+
+/** What one fault did. */
+export interface FaultReport {
+  /** How often it acted. */
+  readonly count: number;
+  /** Delay that was asked for, in ms, over the events that were kept. Holds without an end are not in it. */
+  readonly delayMs: number;
+  readonly maxDelayMs: number;
+  /** Holds without an end, such as those of 100 % loss. */
+  readonly held: number;
+  /** How often each error code was raised. */
+  readonly codes: Readonly<Record<string, number>>;
+}
+
+/** Builds the report of a scope, or of one that has not begun. */
+export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { policy, fields }: Applicable): ScopeReport {
+  host.drain();
+  const counters: RowCounters = record === undefined ? { flows: 0, events: 0, injected: 0 } : host.counters(record);
+  const events = record?.events ?? [];
+  const flows = [...(record?.flows.values() ?? [])];
+  const counts = record?.counts ?? new Map<string, number>();
+  // The relay's counter is ahead of us while events are on their way.
+  const recorded = Math.max(counters.events, sum(counts.values()));
+  return {
+    policy: policy.name,
+    scope: record?.id ?? 0,
+    ordinal: record?.ordinal ?? 0,
+    seed: `${record?.seed ?? policy.seed ?? host.runSeed()}`,
+    state: record === undefined ? "not started" : record.live ? "live" : "ended",
+    injected: counters.injected,
+    flows: flows.map((flow) => flowReport(flow, fields, events)),
+    faults: Object.fromEntries([...counts].map(([fault, count]) => [fault, faultReport(fault, count, events)])),
+    unmatchedRules: (policy.targets ?? [])
+      .filter(({ index }) => !flows.some((flow) => flow.rule === index))
+      .map(({ index }) => ({ index, text: ruleText(fields, index) })),
+    silentFaults: configuredFaults(policy).filter((fault) => !counts.has(fault)),
+    unsteered: record?.unsteered ?? 0,
+    shared: record?.shared ?? false,
+    events: { recorded, kept: events.length, dropped: recorded - events.length },
+  };
+}
+
+function flowReport(flow: FlowInfo, fields: PolicyFields, events: readonly FaultEvent[]): FlowReport {
+  return {
+    target: flow.target,
+    flow: flow.ordinal,
+    hostname: flow.hostname ?? null,
+    address: flow.address,
+    port: flow.port,
+    governed: flow.governs ?? null,
+    rule: flow.rule < 0 ? null : { index: flow.rule, text: ruleText(fields, flow.rule) },
+    events: events.filter((event) => event.target === flow.target && event.flow === flow.ordinal).length,
+  };
+}
+
+function faultReport(fault: string, count: number, events: readonly FaultEvent[]): FaultReport {
+  const codes: Record<string, number> = {};
+  let delayMs = 0;
+  let maxDelayMs = 0;
+  let held = 0;
+  for (const event of events) {
+    if (event.fault !== fault) continue;
+    if (event.code !== undefined) codes[event.code] = (codes[event.code] ?? 0) + 1;
+    if (event.delayMs === Infinity) {
+      held++;
+      continue;
+    }
+    delayMs += event.delayMs;
+    maxDelayMs = Math.max(maxDelayMs, event.delayMs);
+  }
+  return { count, delayMs, maxDelayMs, held, codes };
+}
+
+/** The names that events have for what a policy can do. */
+function configuredFaults({ faults }: CompiledPolicy): string[] {
+  const { uplink, downlink, timeout, connectionError } = faults;
+  const either = (has: (direction: typeof uplink) => boolean): boolean => has(uplink) || has(downlink);
+  const configured: readonly (readonly [fault: string, has: boolean])[] = [
+    ["latency", either(({ latencyNs }) => latencyNs > 0)],
+    ["jitter", either(({ jitterNs }) => jitterNs > 0)],
+    ["packet_loss", either(({ lossPpm }) => lossPpm > 0)],
+    ["burst_loss", either(({ lossPpm, burst }) => lossPpm > 0 && burst > 1)],
+    ["rate", either(({ rateBps }) => rateBps !== Infinity)],
+    ["timeout", timeout.connectNs !== undefined || timeout.recvNs !== undefined],
+    ["connection_error", connectionError !== undefined && connectionError.ppm > 0],
+  ];
+  return configured.filter(([, has]) => has).map(([fault]) => fault);
+}
+
+function ruleText(fields: PolicyFields, index: number): string {
+  const rule = fields.targets?.[index];
+  return typeof rule === "string" ? rule : (JSON.stringify(rule) ?? "");
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}
