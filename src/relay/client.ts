@@ -117,6 +117,8 @@ export class RelayClient implements RelayListener {
   readonly #policies = new Map<CompiledPolicy, { id: number; users: number; sent: boolean }>();
   #flushToken = 0;
   #flushHeld = false;
+  /** What had been written at the last flush: `beforeExit` comes again after each. */
+  #flushedState = "";
 
   constructor(table: PolicyTable, options: RelayOptions, listener: ClientListener) {
     this.table = table;
@@ -348,6 +350,9 @@ export class RelayClient implements RelayListener {
   /** The event loop is empty: stays until everything that the program wrote has left. */
   holdUntilFlushed(): void {
     if (this.#flushHeld || !this.host.running || this.#flows.size === 0) return;
+    const state = [...this.#flows.values()].map(({ id, closed, request }) => `${id}:${closed ? "closed" : request.bytesWritten()}`).join();
+    if (state === this.#flushedState) return;
+    this.#flushedState = state;
     this.#flushHeld = true;
     this.host.hold();
     this.#requestFlush();

@@ -109,7 +109,7 @@ export class FlowRouter implements Router {
       flowOrdinal: ordinal,
       threadPath: this.#host.threadPath(),
     });
-    record.flows.set(flowHash, { target, ordinal, hostname, address, port, governs: undefined, rule: -1 });
+    record.addFlow(flowHash, { target, ordinal, hostname, address, port, governs: undefined, rule: -1 });
     return { scope: record.ref, flowHash, ordinal };
   }
 

@@ -14,6 +14,8 @@ import type { CompiledPolicy } from "../policy/types.ts";
 import { RelayClient } from "../relay/client.ts";
 import type { ClientListener } from "../relay/client.ts";
 import type { BoundMessage, FlowEvent } from "../relay/protocol.ts";
+import { createScopeApi } from "../scope/api.ts";
+import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
 import type { ScopeHost } from "../scope/manager.ts";
 import { ScopeRecord } from "../scope/record.ts";
@@ -42,8 +44,7 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
   readonly registry: PolicyRegistry = new PolicyRegistry();
   readonly scopes: ScopeManager = new ScopeManager(this);
   readonly router: FlowRouter = new FlowRouter(this);
-  /** Hears every event. */
-  onEvent: (event: FaultEvent) => void = () => {};
+  readonly layer: ScopeLayer = createScopeApi({ manager: this.scopes, registry: this.registry });
   readonly startNs: number = clockNs();
   readonly #inheritance: Inheritance | undefined = readInheritance();
   readonly #records = new Map<number, ScopeRecord>();
@@ -71,8 +72,9 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     return this.#patches !== undefined;
   }
 
-  get options(): RuntimeOptions {
-    return this.#options;
+  /** Whether this thread shares the table of the thread that made it. */
+  get inherited(): boolean {
+    return this.#inheritance !== undefined;
   }
 
   /** Patches Node and starts the relay's thread. Repeating it with other options changes those that still can change. */
@@ -115,7 +117,6 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
 
   /** Takes all patches back. Flows that are open keep their relay until they close. */
   uninstall(): void {
-    this.activate(undefined);
     this.scopes.endAll();
     this.#patches?.restoreAll();
     this.#patches = undefined;
@@ -247,7 +248,7 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
       if (record === undefined) continue;
       const shown = this.#show(event, record);
       record.addEvent(shown);
-      this.onEvent(shown);
+      this.layer.publish(shown);
     }
   }
 
@@ -308,9 +309,6 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     );
   }
 
-  forgetWarnings(): void {
-    this.#warnedUnsteered = false;
-  }
 }
 
 /** The thread's runtime. */

@@ -3,12 +3,14 @@
  * exports it.
  */
 import { OpenActivation } from "./activation.ts";
+import type { PolicyFields } from "../policy/fields.ts";
 import type { ScopeApi } from "./api-types.ts";
 import { ContextStore } from "./context.ts";
 import { Effects } from "./effects.ts";
 import { OpenFaultScope, applySelected } from "./fault-scope.ts";
 import { Faults } from "./fault.ts";
 import { isInjected } from "./is-injected.ts";
+import { refuseMissingEngines } from "./manager.ts";
 import type { ScopeManager } from "./manager.ts";
 import { FaultFeed } from "./on-fault.ts";
 import { Policies, checkFunction, refuseSecond } from "./policies.ts";
@@ -19,6 +21,8 @@ import { runSpan } from "./run-span.ts";
 /** What the composition root needs besides the public functions. */
 export interface ScopeLayer {
   readonly api: ScopeApi;
+  /** Throws what applying this policy would throw. */
+  check(nameOrFields: string | PolicyFields): void;
   /** To be called with every event. */
   publish(event: FaultEvent): void;
   /** How many selections are not over; 0 = nothing of them costs anything. */
@@ -74,5 +78,8 @@ export function createScopeApi({ manager, registry }: { manager: ScopeManager; r
     isInjected,
     onFault: (listener) => feed.onFault(listener),
   };
-  return { api, publish: (event) => feed.publish(event), openContexts: () => contexts.openCount() };
+  return {
+    api,
+    check: (nameOrFields) => refuseMissingEngines(policies.required(nameOrFields, "checkPolicy()").policy),
+    publish: (event) => feed.publish(event), openContexts: () => contexts.openCount() };
 }

@@ -169,7 +169,8 @@ export class ScopeManager {
   }
 }
 
-function refuseMissingEngines(policy: CompiledPolicy): void {
+/** Throws `ERR_FAULTCORE_NOT_IMPLEMENTED`, naming all paths, for a policy that needs a missing engine. */
+export function refuseMissingEngines(policy: CompiledPolicy): void {
   const paths = policy.notImplemented;
   if (paths.length === 0) return;
   throw new FaultcoreError(

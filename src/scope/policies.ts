@@ -67,8 +67,8 @@ export class Policies {
     const meant = didYouMean(name, names);
     let hint = names.length === 0 ? "No policies are registered" : `Registered are: ${names.slice(0, 10).map(quote).join(", ")}`;
     if (names.length > 10) hint += " and more";
-    if (meant !== undefined) hint = `Did you mean ${quote(meant)}?`;
-    return `No policy is registered under the name ${quote(name)}. ${hint}`;
+    if (meant !== undefined) hint = `Did you mean ${quote(meant)}`;
+    return `No policy is registered under the name ${quote(name)}. ${hint}${meant === undefined ? "." : "?"}`;
   }
 
   clear(): void {

@@ -47,6 +47,9 @@ export interface RowCounters {
   readonly injected: number;
 }
 
+/** Flows that one scope remembers for its report. */
+const MAX_FLOWS = 10_000;
+
 /** Events that one scope keeps; beyond that they are only counted, and the report says so. */
 export const MAX_EVENTS = 10_000;
 
@@ -105,6 +108,17 @@ export class ScopeRecord {
     const ordinal = this.#flowOrdinals.get(target) ?? 0;
     this.#flowOrdinals.set(target, ordinal + 1);
     return ordinal;
+  }
+
+  addFlow(flowHash: bigint, flow: FlowInfo): void {
+    // An activation can last for ever: the oldest flows are over by then, and only the report misses them.
+    if (this.flows.size >= MAX_FLOWS) {
+      for (const oldest of this.flows.keys()) {
+        this.flows.delete(oldest);
+        break;
+      }
+    }
+    this.flows.set(flowHash, flow);
   }
 
   addEvent(event: FaultEvent): void {

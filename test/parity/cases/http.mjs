@@ -153,7 +153,6 @@ export const cases = {
     const target = await serveHttp(t, hello, { secure: true });
     const proxy = http.createServer().on("connect", (_, socket) => {
       const upstream = net.connect(target.port, "127.0.0.1", () => {
-        socket.on("close", () => upstream.destroy());
         socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
         socket.pipe(upstream).pipe(socket);
       });

@@ -141,10 +141,15 @@ export class Case {
       this.skip(`cannot listen on ${host}: ${error.code}`);
     }
     this.trace.namePort(server.address().port, `port of ${name}`);
-    this.cleanup(() => new Promise((resolve) => {
-      server.close(resolve);
-      server.closeAllConnections?.();
-    }));
+    const accepted = new Set();
+    server.on("connection", (socket) => {
+      accepted.add(socket);
+      socket.on("close", () => accepted.delete(socket));
+    });
+    this.cleanup(() => {
+      for (const socket of accepted) socket.on("error", () => {}).destroy();
+      return new Promise((resolve) => server.close(resolve));
+    });
     return server.address().port;
   }
 
