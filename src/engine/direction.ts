@@ -1,6 +1,9 @@
 /**
  * One direction of one flow under one binding: what the relay asks how many bytes it may pass on, and when.
  *
+ * The way in to the engine, with `connect.ts` for connect attempts. The folder makes pure decisions: time comes in as nanoseconds, randomness
+ * from `draw.ts`, and only + − × ÷, floor and comparison take part in a decision, so that it is the same on every platform.
+ *
  * Owns: positions of packets, the draws of their verdicts, release times, the count of held bytes.
  * Never: sees a byte, reads a clock, sets a timer, does I/O.
  * Invariants: bytes come out in order, all of them, none before its time, and none twice; `fault`, `decision` and position of every

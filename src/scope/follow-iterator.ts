@@ -2,6 +2,7 @@
  * Runs an iterator's steps in a span and ends the span with the iterator. The object stays the one that it is: `next`, `return` and
  * `throw` get own properties in front of their inherited ones, so `for await`, `yield*`, helpers and extra methods all work.
  */
+import { ask } from "./ask.ts";
 import type { Span } from "./span.ts";
 
 type Step = (this: unknown, ...args: unknown[]) => unknown;
@@ -15,8 +16,8 @@ interface AnyIterator {
 
 /** Whether the value is an iterator, and not only iterable: an array, a Map or a stream is at rest until somebody asks it for one. */
 export function isIterator(value: object): value is AnyIterator {
-  const { next, [Symbol.iterator]: sync, [Symbol.asyncIterator]: async } = value as Record<PropertyKey, unknown>;
-  return typeof next === "function" && (typeof sync === "function" || typeof async === "function");
+  if (typeof ask(value, "next") !== "function") return false;
+  return typeof ask(value, Symbol.iterator) === "function" || typeof ask(value, Symbol.asyncIterator) === "function";
 }
 
 /** False where the object takes no properties: then the span is not followed. */

@@ -8,6 +8,7 @@
  * - anything else: at return. A body that throws is over.
  */
 import { EventEmitter } from "node:events";
+import { ask } from "./ask.ts";
 import { followEmitter } from "./follow-emitter.ts";
 import { followIterator, isIterator } from "./follow-iterator.ts";
 import { followThenable } from "./follow-thenable.ts";
@@ -30,7 +31,7 @@ function follow(span: Span, value: unknown): unknown {
     span.end();
     return value;
   }
-  if (typeof thenOf(value) === "function") {
+  if (typeof ask(value, "then") === "function") {
     if (value instanceof EventEmitter) followEmitter(span, value);
     return followThenable(span, value as PromiseLike<unknown>);
   }
@@ -38,13 +39,4 @@ function follow(span: Span, value: unknown): unknown {
   if (value instanceof EventEmitter) followEmitter(span, value);
   else if (!iterates) span.end();
   return value;
-}
-
-/** What cannot even be asked for its `then` is no thenable. */
-function thenOf(value: object): unknown {
-  try {
-    return (value as { then?: unknown }).then;
-  } catch {
-    return undefined;
-  }
 }

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { FaultcoreError } from "../errors.ts";
 import { describeValue } from "../internal/describe.ts";
 
-export type AnyFunction = (this: never, ...args: never[]) => unknown;
+export type AnyFunction = (...args: never[]) => unknown;
 
 /** What a call of a wrapped function does instead: `fn` is the original, `self` its `this`. */
 export type Call = (fn: AnyFunction, self: unknown, args: unknown[]) => unknown;
@@ -19,7 +19,7 @@ export interface FaultWrapper {
   /** As a decorator of the legacy form (`experimentalDecorators`, NestJS). */
   <Method>(target: object, key: string | symbol, descriptor: TypedPropertyDescriptor<Method>): TypedPropertyDescriptor<Method>;
   /** Around a function: what comes out has its type, name, length, `this` and properties. */
-  <Fn extends AnyFunction>(fn: Fn): Fn;
+  <Fn extends AnyFunction>(fn: Fn, nothing?: undefined): Fn;
 }
 
 /** @param label how the user wrote it, for messages: `fault()` */

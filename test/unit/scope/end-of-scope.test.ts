@@ -277,3 +277,18 @@ describe("an EventEmitter", () => {
     expect(await apply(make)).toBe(1);
   });
 });
+
+describe("any other value", () => {
+  it("ends the scope at return, also one that throws when it is asked for anything", () => {
+    const strict = new Proxy(
+      {},
+      {
+        get: (_, key): never => {
+          throw new Error(`no ${String(key)} here`);
+        },
+      },
+    );
+    expect(apply(() => strict)).toBe(strict);
+    for (const value of [undefined, null, 5, "text", {}, () => {}]) expect(apply(() => value)).toBe(value);
+  });
+});
