@@ -48,7 +48,13 @@ async function compare(label, unit, pairs, one, other) {
   }
   const [low, high] = interval(ratios);
   const digits = (value) => value.toPrecision(4);
-  rows.push([label, `${digits(median(values[0]))} ${unit}`, `${digits(median(values[1]))} ${unit}`, median(ratios).toFixed(3), `${low.toFixed(3)}–${high.toFixed(3)}`]);
+  rows.push([
+    label,
+    `${digits(median(values[0]))} ${unit}`,
+    `${digits(median(values[1]))} ${unit}`,
+    median(ratios).toFixed(3),
+    `${low.toFixed(3)}–${high.toFixed(3)}`,
+  ]);
 }
 
 const rows = [];
@@ -59,20 +65,40 @@ try {
   const pairs = quick ? 1 : 24;
   const requests = quick ? 500 : 6000;
   const cpu = async (mode) => (await measure("http-cpu", [mode, http, requests])).cpuUsPerRequest;
-  await compare("CPU per http request: imported and used once, scope over", "µs", pairs, () => cpu("direct"), () => cpu("idle"));
+  await compare(
+    "CPU per http request: imported and used once, scope over",
+    "µs",
+    pairs,
+    () => cpu("direct"),
+    () => cpu("idle"),
+  );
 
   const trips = async (mode) => (await measure("round-trips", [mode, echo, quick ? 200 : 5000])).p50Us;
-  await compare("64-byte round trip p50: steered, empty policy", "µs", quick ? 1 : 5, () => trips("direct"), () => trips("steered"));
+  await compare(
+    "64-byte round trip p50: steered, empty policy",
+    "µs",
+    quick ? 1 : 5,
+    () => trips("direct"),
+    () => trips("steered"),
+  );
 
   const megabytes = quick ? 20 : 500;
   const flow = async (mode, direction) => (await measure("bulk", [mode, bulk, direction, megabytes])).mbPerS;
   for (const direction of ["down", "up"]) {
-    await compare(`bulk ${direction}, 1 flow: steered, empty policy`, "MB/s", quick ? 1 : 5, () => flow("direct", direction), () => flow("steered", direction));
+    await compare(
+      `bulk ${direction}, 1 flow: steered, empty policy`,
+      "MB/s",
+      quick ? 1 : 5,
+      () => flow("direct", direction),
+      () => flow("steered", direction),
+    );
   }
 } finally {
   server.kill();
 }
 
 const columns = ["work", "direct", "faultcore", "ratio", "95 % of the median ratio"];
-console.log(`Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown CPU"}, ${Math.round(totalmem() / 2 ** 30)} GiB\n`);
+console.log(
+  `Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown CPU"}, ${Math.round(totalmem() / 2 ** 30)} GiB\n`,
+);
 for (const row of [columns, columns.map(() => "---"), ...rows]) console.log(`| ${row.join(" | ")} |`);

@@ -1,5 +1,6 @@
 /** A flow under a scope: the policy, whether its rules touch the flow, and the engines of the two directions. */
 import { DirectionEngine } from "../engine/direction.ts";
+import { timeoutDecision } from "../engine/faults/timeout.ts";
 import type { Decision, Direction, DrawKey } from "../engine/types.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { judgeTargets } from "../policy/targets.ts";
@@ -41,6 +42,11 @@ export class FlowBinding {
     if (faults.latencyNs === 0 && faults.jitterNs === 0 && faults.lossPpm === 0 && faults.rateBps === Infinity) return undefined;
     const rttNs = uplink.latencyNs + downlink.latencyNs + (uplink.jitterNs + downlink.jitterNs) / 2 + peerRttNs;
     return new DirectionEngine({ direction, faults, key: this.key, rttNs, onDecision: (decision) => this.record(decision) });
+  }
+
+  recordReceiveTimeout(nowNs: number): void {
+    const { recvNs } = this.policy.faults.timeout;
+    this.record(timeoutDecision({ direction: DOWNLINK, exchange: 0, cell: 0, split: 0 }, nowNs, recvNs ?? 0));
   }
 
   record(decision: Decision): void {

@@ -1,52 +1,22 @@
 /**
  * The program's side of the relay: flows from the dial to the end, in the terms of the table and the protocol.
  *
- * Owns: the flow records of this thread, the order in which legs start, which policies the relay knows. Never: what a scope is, or how
+ * Owns: the flow records of this thread, the order in which legs start. Never: what a scope is, or how
  * a socket is patched. Invariants: a binding is in the table before the bytes that it governs; a row is freed when both sides are done
  * with it; not more legs are on their way than the relay's accept queue takes.
  */
 import { setImmediate } from "node:timers";
 import { FaultcoreError } from "../errors.ts";
-import type { CompiledPolicy } from "../policy/types.ts";
-import { armReceive, flowError, freeFlow, isGenuineFin, markTls, openFlow, publishBinding, publishSpilledBinding } from "../table/flows.ts";
+import { freeFlow, openFlow, publishBinding, publishSpilledBinding } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
+import { ExitFlush } from "./exit-flush.ts";
+import { FlowClient } from "./flow-client.ts";
+import type { FlowKey, FlowOwner, FlowRequest } from "./flow-client.ts";
 import { RelayHost } from "./host.ts";
 import type { RelayListener, RelayOptions } from "./host.ts";
+import { KnownPolicies } from "./known-policies.ts";
 import { MAX_UNACCEPTED_LEGS } from "./protocol.ts";
-import type { BoundMessage, ConnectedMessage, DialMessage, FailedMessage, FlowEvent, FromRelay } from "./protocol.ts";
-
-/** Policies whose bodies the relay is left with although no scope uses them. */
-const MAX_IDLE_POLICIES = 256;
-/** How long `process.exit()` waits for what the program wrote. */
-const EXIT_FLUSH_MS = 200;
-
-/** What a dial needs besides the table. */
-export interface FlowRequest {
-  readonly address: string;
-  readonly port: number;
-  readonly family: 4 | 6;
-  readonly hostname: string | undefined;
-  readonly localAddress: string | undefined;
-  readonly localPort: number | undefined;
-  readonly startNs: number;
-  readonly attempt: number;
-  startLeg(relayPort: number): number;
-  connected(message: ConnectedMessage): void;
-  failed(message: Pick<FailedMessage, "errno" | "sync" | "local" | "injected">): void;
-  broken(error: Error): void;
-  died(): void;
-  /** Bytes that the program has written: for a flush. */
-  bytesWritten(): number;
-  /** Whether the program has read nothing since its latest write. */
-  isWaiting(): boolean;
-}
-
-/** Where a flow's bindings come from: the reference of a scope and what the flow is called in it. */
-export interface FlowKey {
-  readonly scope: number;
-  readonly flowHash: bigint;
-  readonly ordinal: number;
-}
+import type { BoundMessage, DialMessage, FlowEvent, FromRelay } from "./protocol.ts";
 
 export interface ClientListener {
   events(events: readonly FlowEvent[]): void;
@@ -55,110 +25,26 @@ export interface ClientListener {
   relayDied(cause: Error | undefined, flows: number): void;
 }
 
-export class FlowClient {
-  readonly id: number;
-  readonly request: FlowRequest;
-  readonly #owner: RelayClient;
-  sequence = 0;
-  boundTo = 0;
-  /** The relay has been asked to dial. */
-  started = false;
-  /** The verdict has come. */
-  settled = false;
-  closed = false;
-  /** The relay is done with the row. */
-  done = false;
-
-  constructor(owner: RelayClient, id: number, request: FlowRequest) {
-    this.#owner = owner;
-    this.id = id;
-    this.request = request;
-  }
-
-  /** From uplink byte `offset` on, the flow belongs to this scope. */
-  bind(key: FlowKey, offset: number): void {
-    this.boundTo = key.scope;
-    this.#owner.bind(this, key, offset);
-  }
-
-  arm(offset: number, tls: boolean): void {
-    if (tls) markTls(this.#owner.table, this.id);
-    armReceive(this.#owner.table, this.id, offset);
-  }
-
-  setKeepAlive(enable: boolean, delaySeconds: number): void {
-    this.#owner.host.post({ type: "option", flow: this.id, keepAlive: { enable, delaySeconds } });
-  }
-
-  reply(request: number, waiting: boolean): void {
-    this.#owner.host.post({ type: "reply", flow: this.id, request, waiting });
-  }
-
-  finIsGenuine(): boolean {
-    return isGenuineFin(this.#owner.table, this.id);
-  }
-
-  storedError(): { errno: number; injected: boolean } {
-    return flowError(this.#owner.table, this.id);
-  }
-
-  close(): void {
-    this.#owner.close(this);
-  }
-}
-
-export class RelayClient implements RelayListener {
+export class RelayClient implements RelayListener, FlowOwner {
   readonly table: PolicyTable;
   readonly host: RelayHost;
   readonly #listener: ClientListener;
   readonly #flows = new Map<number, FlowClient>();
   readonly #queue: FlowClient[] = [];
   #legsStarted = 0;
-  readonly #policies = new Map<CompiledPolicy, { id: number; users: number; sent: boolean }>();
-  #flushToken = 0;
-  #flushHeld = false;
-  /** What had been written at the last flush: `beforeExit` comes again after each. */
-  #flushedState = "";
+  readonly policies: KnownPolicies;
+  readonly exit: ExitFlush;
 
   constructor(table: PolicyTable, options: RelayOptions, listener: ClientListener) {
     this.table = table;
     this.#listener = listener;
     this.host = new RelayHost(table, options, this);
+    this.policies = new KnownPolicies(table, this.host);
+    this.exit = new ExitFlush(this.host, this.#flows);
   }
 
   get openFlows(): number {
     return this.#flows.size;
-  }
-
-  // ── policies ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** A scope begins to use a policy. Returns the number under which every relay knows it. */
-  usePolicy(policy: CompiledPolicy): number {
-    let entry = this.#policies.get(policy);
-    if (entry === undefined) {
-      entry = { id: this.table.nextPolicyId(), users: 0, sent: false };
-    } else this.#policies.delete(policy); // put back at the end: the oldest idle ones go first
-    this.#policies.set(policy, entry);
-    entry.users++;
-    if (!entry.sent && this.host.running) this.#sendPolicy(policy, entry);
-    return entry.id;
-  }
-
-  dropPolicy(policy: CompiledPolicy): void {
-    const entry = this.#policies.get(policy);
-    if (entry === undefined) return;
-    entry.users--;
-    for (const [idle, { id, users }] of this.#policies) {
-      if (this.#policies.size <= MAX_IDLE_POLICIES) return;
-      if (users > 0) continue;
-      this.#policies.delete(idle);
-      this.host.post({ type: "forget", policyId: id });
-    }
-  }
-
-  #sendPolicy(policy: CompiledPolicy, entry: { id: number; sent: boolean }): void {
-    entry.sent = true;
-    this.host.post({ type: "policy", policyId: entry.id, policy });
   }
 
   /** Starts the relay without waiting for it, and tells it what it must know. */
@@ -166,7 +52,7 @@ export class RelayClient implements RelayListener {
     if (this.host.running) return;
     this.#legsStarted = 0;
     this.host.start();
-    for (const [policy, entry] of this.#policies) this.#sendPolicy(policy, entry);
+    this.policies.sendAll();
   }
 
   releaseScope(scope: number): void {
@@ -301,7 +187,7 @@ export class RelayClient implements RelayListener {
         this.#startQueued();
         return;
       case "flushed":
-        if (message.token === this.#flushToken) this.#endFlush();
+        this.exit.flushed(message.token);
         return;
     }
   }
@@ -320,8 +206,7 @@ export class RelayClient implements RelayListener {
 
   died(cause: Error | undefined): void {
     const flows = [...this.#flows.values()].filter((flow) => flow.started);
-    for (const entry of this.#policies.values()) entry.sent = false;
-    this.#endFlush();
+    this.exit.release();
     this.#listener.relayDied(cause, flows.length);
     for (const flow of flows) {
       this.#settle(flow);
@@ -335,38 +220,5 @@ export class RelayClient implements RelayListener {
       this.start();
       this.#startQueued();
     }
-  }
-
-  // ── the end of the process ──────────────────────────────────────────────────────────────────────────────────────────────
-
-  #requestFlush(): number {
-    const token = ++this.#flushToken;
-    const written: [number, number][] = [];
-    for (const flow of this.#flows.values()) if (!flow.closed && flow.settled) written.push([flow.id, flow.request.bytesWritten()]);
-    this.host.post({ type: "flush", token, written });
-    return token;
-  }
-
-  /** The event loop is empty: stays until everything that the program wrote has left. */
-  holdUntilFlushed(): void {
-    if (this.#flushHeld || !this.host.running || this.#flows.size === 0) return;
-    const state = [...this.#flows.values()].map(({ id, closed, request }) => `${id}:${closed ? "closed" : request.bytesWritten()}`).join();
-    if (state === this.#flushedState) return;
-    this.#flushedState = state;
-    this.#flushHeld = true;
-    this.host.hold();
-    this.#requestFlush();
-  }
-
-  #endFlush(): void {
-    if (!this.#flushHeld) return;
-    this.#flushHeld = false;
-    this.host.drop();
-  }
-
-  /** `process.exit()`: waits, for a bounded time, until everything that the program wrote has left. */
-  flushAtExit(): void {
-    if (!this.host.running || this.#flows.size === 0) return;
-    this.host.waitFlushed(this.#requestFlush(), EXIT_FLUSH_MS);
   }
 }

@@ -153,7 +153,11 @@ export class Dial {
   #legOverdue(): void {
     if (this.#over || this.flow.leg !== undefined) return;
     this.#finish();
-    this.#context.post({ type: "lost", flow: this.#message.flow, reason: "the program's side of the connection did not reach the relay within 5 s" });
+    this.#context.post({
+      type: "lost",
+      flow: this.#message.flow,
+      reason: "the program's side of the connection did not reach the relay within 5 s",
+    });
     this.flow.abandon();
   }
 

@@ -6,17 +6,13 @@
  * in the table before the leg is reset; when both sockets are gone the row is given back, once.
  */
 import type { Socket } from "node:net";
-import { planFirstUse } from "../engine/connect.ts";
-import type { DirectionEngine } from "../engine/direction.ts";
-import { timeoutDecision } from "../engine/faults/timeout.ts";
-import { DOWNLINK } from "../engine/types.ts";
-import type { Binding } from "../table/flows.ts";
-import { bindingCount, markGenuineFin, skipBinding, storeFlowError, takeBinding } from "../table/flows.ts";
-import { isLive } from "../table/scopes.ts";
+import { markGenuineFin, storeFlowError } from "../table/flows.ts";
 import type { FlowBinding } from "./binding.ts";
-import { resolveBinding } from "./binding.ts";
 import { createWaiter } from "./clock.ts";
 import type { RelayContext } from "./context.ts";
+import { EarlyArrivals } from "./early.ts";
+import { rollFirstUse } from "./first-use.ts";
+import { FlowBindings } from "./flow-bindings.ts";
 import type { PipeEnd, PipeOwner } from "./pipe.ts";
 import { Pipe } from "./pipe.ts";
 import type { DialMessage } from "./protocol.ts";
@@ -32,25 +28,19 @@ export class RelayFlow implements PipeOwner {
   readonly downlink: Pipe;
   leg: Socket | undefined;
   peer: Socket | undefined;
-  /** The flow as it is governed now; undefined: its bytes pass. */
-  current: FlowBinding | undefined;
   /** Uplink bytes that came in. */
   uplinkBytes = 0;
   programClosed = false;
   legEnded = false;
   established = false;
-  #legClosed = false;
+  legClosed = false;
   #peerClosed = true;
-  #failed = false;
+  failed = false;
   #done = false;
   #peerRttNs = 0;
-  #bindingsRead = 0;
-  readonly #coming: Binding[] = [];
-  readonly #scopes = new Set<FlowBinding>();
-  readonly #receiveTimeout: ReceiveTimeout;
-  /** What the peer did before the program was told that it is connected, and when. */
-  readonly #early: { atNs: number; what: Buffer | PipeEnd }[] = [];
-  #earlyBytes = 0;
+  readonly #bindings: FlowBindings;
+  readonly receiveTimeout: ReceiveTimeout;
+  readonly #early = new EarlyArrivals();
   /** While a first-use error is on its way nothing moves. */
   #discarding = false;
 
@@ -59,11 +49,20 @@ export class RelayFlow implements PipeOwner {
     this.#context = context;
     this.uplink = new Pipe(this, context.clock, context.windowBytes);
     this.downlink = new Pipe(this, context.clock, context.windowBytes);
-    this.#receiveTimeout = new ReceiveTimeout(context.clock, context.table, dial.flow, () => this.#receiveTimedOut(), () => context.post({ type: "ask", flow: dial.flow }));
-    this.#readBindings();
-    // The first binding stands from the start: it governs the connect.
-    const first = this.#coming.shift();
-    if (first !== undefined) this.#bind(first);
+    this.receiveTimeout = new ReceiveTimeout(
+      context.clock,
+      context.table,
+      dial.flow,
+      () => this.#receiveTimedOut(),
+      () => context.post({ type: "ask", flow: dial.flow }),
+    );
+    this.#bindings = new FlowBindings(this, context);
+    this.#bindings.bindFirst();
+  }
+
+  /** The flow as it is governed now; undefined: its bytes pass. */
+  get current(): FlowBinding | undefined {
+    return this.#bindings.current;
   }
 
   /** The program's side of the loopback connection was accepted. */
@@ -76,11 +75,11 @@ export class RelayFlow implements PipeOwner {
     leg.on("end", () => this.#legEnd(FIN));
     leg.on("error", () => this.#legEnd({ reset: true, errno: errnoOf("ECONNRESET") }));
     leg.on("close", () => {
-      this.#legClosed = true;
+      this.legClosed = true;
       if (!this.established) this.peer?.destroy();
       this.#settle();
     });
-    if (this.#failed) resetSocket(leg);
+    if (this.failed) resetSocket(leg);
   }
 
   /** The dial has made this socket; its errors before `establish` are the dial's business. */
@@ -109,7 +108,7 @@ export class RelayFlow implements PipeOwner {
   /** The program is told that it is connected: its bytes may flow. */
   establish(): void {
     this.established = true;
-    for (const { atNs, what } of this.#early.splice(0)) {
+    for (const { atNs, what } of this.#early.take()) {
       if (Buffer.isBuffer(what)) this.#pushDownlink(what, atNs);
       else this.#endDownlink(what, atNs);
     }
@@ -118,18 +117,17 @@ export class RelayFlow implements PipeOwner {
     this.leg?.resume();
   }
 
-  // ── bytes ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
   #fromProgram(chunk: Buffer): void {
     const nowNs = this.#context.clock.nowNs();
-    this.#readBindings();
     let rest = chunk;
-    for (let next = this.#coming[0]; next !== undefined && next.offset < this.uplinkBytes + rest.length; next = this.#coming[0]) {
-      this.#coming.shift();
+    for (;;) {
+      const next = this.#bindings.nextBefore(this.uplinkBytes + rest.length);
+      if (next === undefined) break;
       const before = Math.max(0, next.offset - this.uplinkBytes);
       if (before > 0) this.#pushUplink(rest.subarray(0, before), nowNs);
       rest = rest.subarray(before);
-      this.#bind(next);
+      this.#bindings.bind(next, this.#peerRttNs);
+      this.receiveTimeout.disarm();
       this.#rollFirstUse(nowNs);
     }
     this.#pushUplink(rest, nowNs);
@@ -142,7 +140,7 @@ export class RelayFlow implements PipeOwner {
     this.#checkLive(nowNs);
     if (this.#discarding || this.peer === undefined || this.peer.destroyed) return;
     const recvNs = this.current?.policy.faults.timeout.recvNs;
-    if (recvNs !== undefined) this.#receiveTimeout.sent(offset + chunk.length, nowNs, recvNs);
+    if (recvNs !== undefined) this.receiveTimeout.sent(offset + chunk.length, nowNs, recvNs);
     this.uplink.push(chunk, this.current?.up, nowNs);
   }
 
@@ -153,106 +151,43 @@ export class RelayFlow implements PipeOwner {
       this.#pushDownlink(chunk, nowNs);
       return;
     }
-    this.#early.push({ atNs: nowNs, what: chunk });
-    this.#earlyBytes += chunk.length;
-    if (this.#earlyBytes > this.#context.windowBytes) this.peer?.pause();
+    this.#early.add(chunk, nowNs);
+    if (this.#early.bytes > this.#context.windowBytes) this.peer?.pause();
   }
 
   #pushDownlink(chunk: Buffer, nowNs: number): void {
-    if (this.#discarding || this.#legClosed) return;
+    if (this.#discarding || this.legClosed) return;
     this.downlink.push(chunk, this.current?.down, nowNs);
   }
 
   released(pipe: Pipe, _bytes: number, nowNs: number): void {
     this.#context.flushEvents();
     if (pipe === this.downlink) {
-      this.#receiveTimeout.received();
+      this.receiveTimeout.received();
       this.uplink.peerReleased(nowNs);
     } else this.downlink.peerReleased(nowNs);
-    for (const binding of this.#scopes) if (binding !== this.current) this.#leaveIfDrained(binding);
+    this.#bindings.leaveDrained();
   }
 
-  // ── bindings ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #readBindings(): void {
-    const { table } = this.#context;
-    const { flow } = this.dial;
-    const count = bindingCount(table, flow);
-    while (this.#bindingsRead < count) {
-      const sequence = this.#bindingsRead++;
-      let binding = takeBinding(table, flow, sequence);
-      if (binding === undefined) {
-        binding = this.#context.spilledBinding(flow, sequence);
-        skipBinding(table, flow, sequence);
-      }
-      if (binding !== undefined) this.#coming.push(binding);
-    }
-  }
-
-  #bind(binding: Binding): void {
-    const previous = this.current;
-    this.current = resolveBinding(this.#context, binding, this.dial);
-    if (this.current !== undefined) {
-      this.#scopes.add(this.current);
-      this.#context.enterScope(this.current.scope, this);
-      if (this.established) this.current.start(this.#peerRttNs);
-    }
-    this.#receiveTimeout.disarm();
-    if (previous !== undefined) this.#leaveIfDrained(previous);
-  }
-
-  /** A flow that was open already meets its scope's connection fault at its first use. */
+  /** The scope's first bytes are discarded, and both ends are reset. */
   #rollFirstUse(nowNs: number): void {
-    const binding = this.current;
-    const fault = binding?.policy.faults.connectionError;
-    if (binding === undefined || fault === undefined || binding.fromConnect) return;
-    const failure = planFirstUse(fault, binding.key, nowNs);
+    const failure = rollFirstUse(this.current, nowNs);
     if (failure === undefined) return;
-    const { uplink, downlink } = binding.policy.faults;
     this.#discarding = true;
-    binding.record(failure.decision);
-    // The bytes travel up, the reset travels down.
-    const delayNs = uplink.latencyNs + downlink.latencyNs;
-    const waiter = createWaiter(() => this.fail(errnoOf(failure.code), true));
-    this.#context.clock.schedule(waiter, nowNs + delayNs);
+    this.#context.clock.schedule(
+      createWaiter(() => this.fail(failure.errno, true)),
+      failure.atNs,
+    );
   }
 
   #checkLive(nowNs: number): void {
-    const { current } = this;
-    if (current !== undefined && !isLive(this.#context.table, current.scope)) this.#detach(current, nowNs);
+    if (this.#bindings.checkLive(nowNs)) this.receiveTimeout.disarm();
   }
 
   /** The relay was told that a scope ended. */
   releaseScope(scope: number): void {
-    const nowNs = this.#context.clock.nowNs();
-    for (const binding of this.#scopes) if (binding.scope === scope) this.#detach(binding, nowNs);
+    if (this.#bindings.release(scope, this.#context.clock.nowNs())) this.receiveTimeout.disarm();
   }
-
-  #detach(binding: FlowBinding, nowNs: number): void {
-    if (this.current === binding) {
-      this.current = undefined;
-      this.#receiveTimeout.disarm();
-    }
-    this.uplink.detach(binding.up, nowNs);
-    this.downlink.detach(binding.down, nowNs);
-    binding.up = this.#stillHeld(this.uplink, binding.up);
-    binding.down = this.#stillHeld(this.downlink, binding.down);
-    this.#leaveIfDrained(binding);
-  }
-
-  #stillHeld(pipe: Pipe, engine: DirectionEngine | undefined): DirectionEngine | undefined {
-    return engine !== undefined && pipe.holds(engine) ? engine : undefined;
-  }
-
-  #leaveIfDrained(binding: FlowBinding): void {
-    if (binding === this.current) return;
-    if (this.#stillHeld(this.uplink, binding.up) ?? this.#stillHeld(this.downlink, binding.down)) return;
-    if (!this.#scopes.delete(binding)) return;
-    for (const other of this.#scopes) if (other.scope === binding.scope) return;
-    this.#context.leaveScope(binding.scope, this);
-  }
-
-  // ── ends ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #legEnd(end: PipeEnd): void {
     this.legEnded = true;
@@ -263,7 +198,7 @@ export class RelayFlow implements PipeOwner {
   #peerEnd(end: PipeEnd): void {
     const nowNs = this.#context.clock.nowNs();
     if (this.established) this.#endDownlink(end, nowNs);
-    else this.#early.push({ atNs: nowNs, what: end });
+    else this.#early.add(end, nowNs);
   }
 
   #endDownlink(end: PipeEnd, nowNs: number): void {
@@ -291,23 +226,16 @@ export class RelayFlow implements PipeOwner {
   }
 
   #receiveTimedOut(): void {
-    const binding = this.current;
-    if (binding === undefined) return;
-    const recvNs = binding.policy.faults.timeout.recvNs ?? 0;
-    binding.record(timeoutDecision({ direction: DOWNLINK, exchange: 0, cell: 0, split: 0 }, this.#context.clock.nowNs(), recvNs));
+    if (this.current === undefined) return;
+    this.current.recordReceiveTimeout(this.#context.clock.nowNs());
     this.fail(errnoOf("ETIMEDOUT"), true);
   }
 
   /** An HTTP/2 request began to wait for its first header, or got it. */
   reply(request: number, waiting: boolean): void {
     const recvNs = this.current?.policy.faults.timeout.recvNs;
-    if (!waiting) this.#receiveTimeout.answered(request);
-    else if (recvNs !== undefined) this.#receiveTimeout.requested(request, this.#context.clock.nowNs(), recvNs);
-  }
-
-  /** The program's side says whether it still waits for an answer. */
-  waiting(waiting: boolean): void {
-    this.#receiveTimeout.answer(waiting);
+    if (!waiting) this.receiveTimeout.answered(request);
+    else if (recvNs !== undefined) this.receiveTimeout.requested(request, this.#context.clock.nowNs(), recvNs);
   }
 
   #resetLeg(errno: number, injected: boolean): void {
@@ -317,8 +245,8 @@ export class RelayFlow implements PipeOwner {
 
   /** The flow is over: the program's next read fails with this error, the peer sees a reset. */
   fail(errno: number, injected: boolean): void {
-    if (this.#failed) return;
-    this.#failed = true;
+    if (this.failed) return;
+    this.failed = true;
     this.#context.flushEvents();
     this.#resetLeg(errno, injected);
     resetSocket(this.peer);
@@ -327,7 +255,7 @@ export class RelayFlow implements PipeOwner {
 
   /** The connect attempt is over without a connection. */
   abandon(): void {
-    this.#failed = true;
+    this.failed = true;
     resetSocket(this.leg);
     this.peer?.destroy();
     this.#drop();
@@ -337,7 +265,7 @@ export class RelayFlow implements PipeOwner {
   #drop(): void {
     this.uplink.destroy();
     this.downlink.destroy();
-    this.#receiveTimeout.disarm();
+    this.receiveTimeout.disarm();
   }
 
   /** The program closed its socket: what it wrote still goes out, then the peer's connection closes whatever the peer does. */
@@ -360,25 +288,13 @@ export class RelayFlow implements PipeOwner {
     resetSocket(this.leg);
   }
 
-  /** Whether everything that the program wrote has left, or can never leave. `written`: its count, for a socket that is still open. */
-  isFlushed(written: number | undefined): boolean {
-    if (this.#failed || this.peer === undefined || this.peer.destroyed) return true;
-    if (written === undefined ? !this.legEnded && !this.#legClosed : this.uplinkBytes < written && !this.#legClosed) return false;
-    if (this.uplink.holdsWithEnd()) return false;
-    return this.peer.writableLength === 0 && (!this.legEnded || this.uplink.held > 0 || this.uplink.isOver());
-  }
-
   #settle(): void {
     // A leg that never arrived stays claimed until the program's side has failed too.
-    if (this.#done || !this.#peerClosed || !(this.#legClosed || (this.leg === undefined && this.#failed))) return;
+    if (this.#done || !this.#peerClosed || !(this.legClosed || (this.leg === undefined && this.failed))) return;
     this.#done = true;
-    this.current = undefined;
     this.#drop();
     this.#context.flushEvents();
-    for (const binding of this.#scopes) {
-      this.#scopes.delete(binding);
-      this.#context.leaveScope(binding.scope, this);
-    }
+    this.#bindings.leaveAll();
     this.#context.done(this);
   }
 }

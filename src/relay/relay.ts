@@ -7,7 +7,7 @@
  */
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
-import { setInterval, clearInterval, setTimeout, clearTimeout } from "node:timers";
+import { clearTimeout, setTimeout } from "node:timers";
 import { deserialize } from "node:v8";
 import type { CompiledPolicy } from "../policy/types.ts";
 import type { Binding } from "../table/flows.ts";
@@ -17,14 +17,14 @@ import { DeadlineClock } from "./clock.ts";
 import type { RelayContext } from "./context.ts";
 import { Dial } from "./dial.ts";
 import type { RelayFlow } from "./flow.ts";
+import { Flushes } from "./flushes.ts";
 import { CONTROL } from "./protocol.ts";
-import type { FlowEvent, FlushMessage, FromRelay, RelayInit, ToRelay } from "./protocol.ts";
+import type { FlowEvent, FromRelay, RelayInit, ToRelay } from "./protocol.ts";
 import { resetSocket } from "./sockets.ts";
 
 const UNCLAIMED_MS = 2000;
 const MAX_UNCLAIMED = 1024;
 const BACKLOG = 4096;
-const FLUSH_POLL_MS = 2;
 const EVENTS_PER_MESSAGE = 256;
 
 /** How a relay talks to its program: a MessagePort today. */
@@ -51,8 +51,10 @@ export class Relay implements RelayContext {
   readonly #backlog: ToRelay[] = [];
   #working = false;
   #events: FlowEvent[] = [];
-  #flushes: FlushMessage[] = [];
-  #flushTimer: NodeJS.Timeout | undefined;
+  readonly #flushes = new Flushes(
+    () => this.#flows(),
+    (token) => this.#flushed(token),
+  );
 
   constructor(table: PolicyTable, init: RelayInit, transport: Transport) {
     this.table = table;
@@ -156,14 +158,13 @@ export class Relay implements RelayContext {
         this.#dials.get(message.flow)?.flow.reply(message.request, message.waiting);
         return;
       case "waiting":
-        this.#dials.get(message.flow)?.flow.waiting(message.waiting);
+        this.#dials.get(message.flow)?.flow.receiveTimeout.answer(message.waiting);
         return;
       case "release":
         this.#release(message.scope);
         return;
       case "flush":
-        this.#flushes.push(message);
-        this.#checkFlushes();
+        this.#flushes.add(message);
         return;
     }
   }
@@ -196,22 +197,14 @@ export class Relay implements RelayContext {
     this.post({ type: "released", scope });
   }
 
-  #checkFlushes(): void {
-    this.#flushes = this.#flushes.filter((flush) => {
-      const written = new Map(flush.written);
-      for (const [id, { flow }] of this.#dials) {
-        if (flow.established && (flow.programClosed || written.has(id)) && !flow.isFlushed(written.get(id))) return true;
-      }
-      Atomics.store(this.#control, CONTROL.flushed, flush.token);
-      Atomics.notify(this.#control, CONTROL.flushed);
-      this.post({ type: "flushed", token: flush.token });
-      return false;
-    });
-    if (this.#flushes.length > 0) this.#flushTimer ??= setInterval(() => this.#checkFlushes(), FLUSH_POLL_MS);
-    else if (this.#flushTimer !== undefined) {
-      clearInterval(this.#flushTimer);
-      this.#flushTimer = undefined;
-    }
+  *#flows(): Iterable<RelayFlow> {
+    for (const { flow } of this.#dials.values()) yield flow;
+  }
+
+  #flushed(token: number): void {
+    Atomics.store(this.#control, CONTROL.flushed, token);
+    Atomics.notify(this.#control, CONTROL.flushed);
+    this.post({ type: "flushed", token });
   }
 
   /** Resets every leg: the relay is dying, and no program may take that for a clean end. */
@@ -277,7 +270,7 @@ export class Relay implements RelayContext {
     this.#dials.delete(flow.dial.flow);
     if (this.#claims.get(flow.dial.legPort)?.flow === flow) this.#claims.delete(flow.dial.legPort);
     this.post({ type: "done", flow: flow.dial.flow });
-    if (this.#flushes.length > 0) this.#checkFlushes();
+    this.#flushes.check();
   }
 }
 

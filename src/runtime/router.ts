@@ -6,7 +6,8 @@
  */
 import { hashFlowKey } from "../engine/draw.ts";
 import { clockNs } from "../internal/clock.ts";
-import type { FlowClient, FlowKey, RelayClient } from "../relay/client.ts";
+import type { RelayClient } from "../relay/client.ts";
+import type { FlowClient, FlowKey } from "../relay/flow-client.ts";
 import { currentScope } from "../scope/frames.ts";
 import type { ScopeRecord } from "../scope/record.ts";
 import type { Caller, DialRequest, Origin, Router, SteeredFlow } from "../steer/router.ts";

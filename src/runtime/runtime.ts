@@ -19,7 +19,6 @@ import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
 import type { ScopeHost } from "../scope/manager.ts";
 import { ScopeRecord } from "../scope/record.ts";
-import type { FaultEvent } from "../scope/record.ts";
 import { http2IsLoaded, patchHttp2 } from "../steer/http2.ts";
 import { patchNet } from "../steer/net.ts";
 import { Patches } from "../steer/patches.ts";
@@ -34,6 +33,8 @@ import type { RuntimeOptions } from "./options.ts";
 import { FlowRouter } from "./router.ts";
 import type { RouterHost } from "./router.ts";
 import { randomSeed, seedFromEnvironment } from "./seed.ts";
+import { showEvent } from "./show-event.ts";
+import { warnRelayDied, warnUnsteered } from "./warnings.ts";
 
 const kRuntime: unique symbol = Symbol.for("faultcore.runtime") as never;
 /** Changes when runtimes of different versions could not work on each other's objects. */
@@ -103,8 +104,8 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
       patches.restoreAll();
       throw error;
     }
-    const beforeExit = (): void => this.#client?.holdUntilFlushed();
-    const exit = (): void => this.#client?.flushAtExit();
+    const beforeExit = (): void => this.#client?.exit.holdProcess();
+    const exit = (): void => this.#client?.exit.block();
     process.on("beforeExit", beforeExit);
     process.on("exit", exit);
     patches.add(() => {
@@ -184,11 +185,11 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     if (this.#patches === undefined) this.install();
     const client = this.client();
     client.start();
-    const policyId = client.usePolicy(policy);
+    const policyId = client.policies.use(policy);
     try {
       return openScope(this.table(), { policyId, ordinal, seed });
     } catch (error) {
-      client.dropPolicy(policy);
+      client.policies.drop(policy);
       throw error;
     }
   }
@@ -246,30 +247,10 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     for (const event of events) {
       const record = this.#record(event.scope);
       if (record === undefined) continue;
-      const shown = this.#show(event, record);
+      const shown = showEvent(event, record, this.startNs);
       record.addEvent(shown);
       this.layer.publish(shown);
     }
-  }
-
-  #show(event: FlowEvent, record: ScopeRecord): FaultEvent {
-    const flow = record.flows.get(event.flowHash);
-    return {
-      timeMs: (event.atNs - this.startNs) / 1e6,
-      target: flow?.target ?? "",
-      flow: flow?.ordinal ?? 0,
-      direction: event.direction === 0 ? "uplink" : "downlink",
-      position: event.exchange < 0 ? `connect.${event.cell}` : `${event.exchange}.${event.cell}.${event.split}`,
-      bytes: event.bytes,
-      fault: event.fault,
-      decision: event.decision,
-      delayMs: event.delayNs / 1e6,
-      policy: record.policy.name,
-      rule: flow?.rule ?? -1,
-      scope: record.id,
-      seed: record.seed.toString(),
-      ...(event.code === undefined ? {} : { code: event.code }),
-    };
   }
 
   bound({ scope, flowHash, governs, rule }: BoundMessage): void {
@@ -285,30 +266,20 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     record.finalCounters = scopeCounters(this.table(), ref);
     this.#records.delete(ref);
     freeScope(this.table(), ref);
-    this.#client?.dropPolicy(record.policy);
+    this.#client?.policies.drop(record.policy);
   }
 
   relayDied(cause: Error | undefined, flows: number): void {
     for (const record of [...this.#records.values()]) if (!record.live) this.released(record.ref);
     if (flows === 0 && cause === undefined) return;
-    const why = cause === undefined ? "its thread was ended" : `${cause.name}: ${cause.message}`;
-    process.emitWarning(`The faultcore relay died (${why}); ${flows} connection(s) were reset. The next connection gets a new relay.`, {
-      type: "FaultcoreWarning",
-      code: "FAULTCORE_RELAY_DIED",
-    });
+    warnRelayDied(cause, flows);
   }
 
   warnUnsteered(): void {
     if (this.#warnedUnsteered) return;
     this.#warnedUnsteered = true;
-    process.emitWarning(
-      "A connection that was opened before faultcore steered it is used in a scope: it cannot be faulted. " +
-        "Start the program with `node --import faultcore/register`, or call install({ steer: \"always\" }) before it connects. " +
-        "Each scope's report counts such sockets as `unsteered`.",
-      { type: "FaultcoreWarning", code: "FAULTCORE_UNSTEERED" },
-    );
+    warnUnsteered();
   }
-
 }
 
 /** The thread's runtime. */

@@ -6,7 +6,7 @@ import { parseSeed } from "../internal/units.ts";
 /** Reads a seed as policies do. Throws `ERR_FAULTCORE_INVALID_ARGUMENT` that names `where`. */
 export function readSeed(value: unknown, where: string): bigint {
   try {
-    return parseSeed(value as string);
+    return parseSeed(value);
   } catch (cause) {
     throw new FaultcoreError(
       "ERR_FAULTCORE_INVALID_ARGUMENT",

@@ -28,11 +28,14 @@ export interface ScopeApi extends EffectApi {
 
   /**
    * Selects a policy by name for the rest of the current async context, or none with null. Inside `policyContext`, it lasts no longer
-   * than that context; outside, until `reset()`. As with `using`, an async function that has not awaited yet selects for its caller too.
+   * than that context; outside, until `reset()`, and async tracking stays on as long. As with `using`, an async function that has not awaited
+   * yet selects for its caller too. What a hook of a test runner selects reaches its tests in some runners only (vitest, but not
+   * node:test): in tests, prefer `policyContext(…).run(…)`.
    *
    * @throws {FaultcoreError} `ERR_FAULTCORE_INVALID_NAME`, `ERR_FAULTCORE_INVALID_ARGUMENT`.
    * @example
-   * beforeEach(() => setContextPolicy("slow"));
+   * setContextPolicy("slow");
+   * await loadProfile(); // made with fault()
    */
   setContextPolicy(name: string | null): void;
 

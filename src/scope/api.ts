@@ -81,5 +81,7 @@ export function createScopeApi({ manager, registry }: { manager: ScopeManager; r
   return {
     api,
     check: (nameOrFields) => refuseMissingEngines(policies.required(nameOrFields, "checkPolicy()").policy),
-    publish: (event) => feed.publish(event), openContexts: () => contexts.openCount() };
+    publish: (event) => feed.publish(event),
+    openContexts: () => contexts.openCount(),
+  };
 }

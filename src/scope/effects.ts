@@ -4,7 +4,16 @@
  * A call opens one scope of its own with the fields of the scope around it (or the activation), and the effects over them. Effects that
  * are stacked make one wrapper, and one scope per call, whatever their order; of two that set the same field, the inner one wins.
  */
-import type { ConnectionErrorFields, DirectionFields, Duration, Integer, PolicyFields, Probability, Rate, TimeoutFields } from "../policy/fields.ts";
+import type {
+  ConnectionErrorFields,
+  DirectionFields,
+  Duration,
+  Integer,
+  PolicyFields,
+  Probability,
+  Rate,
+  TimeoutFields,
+} from "../policy/fields.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import type { ScopeManager } from "./manager.ts";
 import { mergeFields } from "./merge.ts";

@@ -110,10 +110,14 @@ export class OpenFaultScope implements FaultScope {
 
   #open(): ScopeRecord {
     if (this.#abort.signal.aborted) {
-      throw new FaultcoreError("ERR_FAULTCORE_INVALID_USE", "This fault scope has ended. Make another one with faultScope() for each application.", {
-        policy: this.#applicable.policy.name,
-        expected: "a scope that has not ended",
-      });
+      throw new FaultcoreError(
+        "ERR_FAULTCORE_INVALID_USE",
+        "This fault scope has ended. Make another one with faultScope() for each application.",
+        {
+          policy: this.#applicable.policy.name,
+          expected: "a scope that has not ended",
+        },
+      );
     }
     if (this.#record === undefined) {
       const record = this.#manager.open(this.#applicable.policy, this.#applicable.fields);

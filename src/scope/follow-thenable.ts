@@ -120,5 +120,5 @@ function followLazy(span: Span, thenable: PromiseLike<unknown>): unknown {
 
 /** The handlers of a `then` run in the context of who called it, as those of a promise do. */
 function inCaller(handler: Handler): ((value: unknown) => unknown) | undefined {
-  return typeof handler === "function" ? (AsyncResource.bind(handler) as (value: unknown) => unknown) : undefined;
+  return typeof handler === "function" ? AsyncResource.bind<(value: unknown) => unknown, undefined>(handler) : undefined;
 }

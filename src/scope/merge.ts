@@ -32,5 +32,5 @@ export function mergeFields(under: PolicyFields, over: PolicyFields): PolicyFiel
     const below = merged[key];
     merged[key] = PER_KEY.has(key) && typeof below === "object" ? { ...below, ...(value as Mapping) } : value;
   }
-  return merged as PolicyFields;
+  return merged;
 }

@@ -86,9 +86,13 @@ export function checkUsableName(name: string, what: string): string {
 /** What is neither a name nor fields. Throws `ERR_FAULTCORE_INVALID_ARGUMENT`. */
 export function checkFields(value: unknown, what: string): PolicyFields {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  throw new FaultcoreError("ERR_FAULTCORE_INVALID_ARGUMENT", `${what} takes the name of a policy or its fields, but got ${describeValue(value)}`, {
-    expected: "the name of a policy, or its fields",
-  });
+  throw new FaultcoreError(
+    "ERR_FAULTCORE_INVALID_ARGUMENT",
+    `${what} takes the name of a policy or its fields, but got ${describeValue(value)}`,
+    {
+      expected: "the name of a policy, or its fields",
+    },
+  );
 }
 
 /** For functions whose callers may expect to give a name and fields: they take the one or the other. */

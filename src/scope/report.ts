@@ -46,6 +46,7 @@ export interface FlowReport {
   readonly governed: boolean | null;
   /** The rule that decided; null where the policy has no targets or none matched. */
   readonly rule: RuleReport | null;
+  /** How many of the events that were kept are this flow's. */
   readonly events: number;
 }
 
@@ -77,6 +78,8 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
   const events = record?.events ?? [];
   const flows = [...(record?.flows.values() ?? [])];
   const counts = record?.counts ?? new Map<string, number>();
+  const eventsOf = new Map<string, number>();
+  for (const { target, flow } of events) eventsOf.set(flowName(target, flow), (eventsOf.get(flowName(target, flow)) ?? 0) + 1);
   // The relay's counter is ahead of us while events are on their way.
   const recorded = Math.max(counters.events, sum(counts.values()));
   return {
@@ -86,7 +89,7 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
     seed: `${record?.seed ?? policy.seed ?? host.runSeed()}`,
     state: record === undefined ? "not started" : record.live ? "live" : "ended",
     injected: counters.injected,
-    flows: flows.map((flow) => flowReport(flow, fields, events)),
+    flows: flows.map((flow) => flowReport(flow, fields, eventsOf.get(flowName(flow.target, flow.ordinal)) ?? 0)),
     faults: Object.fromEntries([...counts].map(([fault, count]) => [fault, faultReport(fault, count, events)])),
     unmatchedRules: (policy.targets ?? [])
       .filter(({ index }) => !flows.some((flow) => flow.rule === index))
@@ -98,7 +101,11 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
   };
 }
 
-function flowReport(flow: FlowInfo, fields: PolicyFields, events: readonly FaultEvent[]): FlowReport {
+function flowName(target: string, ordinal: number): string {
+  return `${target} ${ordinal}`;
+}
+
+function flowReport(flow: FlowInfo, fields: PolicyFields, events: number): FlowReport {
   return {
     target: flow.target,
     flow: flow.ordinal,
@@ -107,7 +114,7 @@ function flowReport(flow: FlowInfo, fields: PolicyFields, events: readonly Fault
     port: flow.port,
     governed: flow.governs ?? null,
     rule: flow.rule < 0 ? null : { index: flow.rule, text: ruleText(fields, flow.rule) },
-    events: events.filter((event) => event.target === flow.target && event.flow === flow.ordinal).length,
+    events,
   };
 }
 

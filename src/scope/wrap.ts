@@ -58,7 +58,7 @@ export function replaceFunction(fn: AnyFunction, call: Call): AnyFunction {
     const value = replaceFunction(custom as AnyFunction, call);
     Object.defineProperty(wrapper, promisify.custom, { value, configurable: true, writable: true });
   }
-  return wrapper as AnyFunction;
+  return wrapper;
 }
 
 function decorateLegacy(label: string, wrap: (fn: AnyFunction) => AnyFunction, descriptor: unknown): PropertyDescriptor {

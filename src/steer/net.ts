@@ -37,7 +37,10 @@ export function patchNet(patches: Patches, router: Router): void {
     } as typeof original;
   });
 
-  for (const [name, family] of [["connect", 4], ["connect6", 6]] as const) {
+  for (const [name, family] of [
+    ["connect", 4],
+    ["connect6", 6],
+  ] as const) {
     patches.replace(prototype, name, (original) => {
       return function (this: TcpHandle, request: ConnectRequest, address: string, port: number): number {
         const socket = this[tcp.ownerSymbol] as Socket | undefined;
@@ -64,7 +67,8 @@ export function patchNet(patches: Patches, router: Router): void {
   for (const name of ["write", "end"] as const) {
     patches.replace(net.Socket.prototype, name, (original) => {
       return function (this: Socket, ...args: unknown[]): unknown {
-        if (router.isBusy() && args[0] !== undefined && args[0] !== null && typeof args[0] !== "function") noteWrite(this, router, isOutboundTcp);
+        if (router.isBusy() && args[0] !== undefined && args[0] !== null && typeof args[0] !== "function")
+          noteWrite(this, router, isOutboundTcp);
         return (original as (...args: unknown[]) => unknown).apply(this, args);
       } as typeof original;
     });

@@ -6,7 +6,7 @@ import { brandInjected } from "../internal/brand.ts";
 import { ECONNRESET, errnoException } from "./node-internals.ts";
 import type { StreamHandle, TcpClass } from "./node-internals.ts";
 import { hide } from "./patches.ts";
-import type { Caller, Origin, Router, SteeredFlow } from "./router.ts";
+import type { Origin, Router, SteeredFlow } from "./router.ts";
 
 const kOrigin: unique symbol = Symbol("faultcore.origin");
 const kHost: unique symbol = Symbol("faultcore.host");
@@ -45,7 +45,7 @@ export function markConnect(socket: Socket, origin: Origin | undefined, host: st
 }
 
 export function originOf(socket: object | undefined): Origin | undefined {
-  return (socket as Marked | undefined)?.[kOrigin];
+  return socket === undefined ? undefined : (socket as Marked)[kOrigin];
 }
 
 export function hostOf(socket: object): string | undefined {
@@ -162,8 +162,8 @@ function findAccessor(object: object, name: string): PropertyDescriptor | undefi
 /** Only ECONNRESET crosses the loopback leg as itself: any other error of the flow is put in its place when the socket dies of it. */
 export function translateErrors(socket: Socket, steered: Steered): void {
   const destroy = socket.destroy;
-  hide(socket, "destroy", function destroySteered(this: Socket, error?: Error, ...rest: []): Socket {
-    return destroy.call(this, translate(error as NodeJS.ErrnoException | undefined, steered), ...rest);
+  hide(socket, "destroy", function destroySteered(this: Socket, error?: NodeJS.ErrnoException, ...rest: []): Socket {
+    return destroy.call(this, translate(error, steered), ...rest);
   });
 }
 

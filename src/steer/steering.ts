@@ -117,14 +117,24 @@ export class Steering {
   /** Own properties of the handle answer for the real connection. */
   #dress(): void {
     const handle = this.#handle;
-    const answer = (endpoint: () => Endpoint | undefined, errno: number) => (out: SocketName): number => {
-      const known = endpoint();
-      if (known === undefined) return errno;
-      Object.assign(out, known);
-      return 0;
-    };
-    hide(handle, "getsockname", answer(() => this.#local, EINVAL));
-    hide(handle, "getpeername", answer(() => this.#remote, ENOTCONN));
+    const answer =
+      (endpoint: () => Endpoint | undefined, errno: number) =>
+      (out: SocketName): number => {
+        const known = endpoint();
+        if (known === undefined) return errno;
+        Object.assign(out, known);
+        return 0;
+      };
+    hide(
+      handle,
+      "getsockname",
+      answer(() => this.#local, EINVAL),
+    );
+    hide(
+      handle,
+      "getpeername",
+      answer(() => this.#remote, ENOTCONN),
+    );
     // The leg never delays small writes; what the program wants for the real connection, the relay does there.
     hide(handle, "setNoDelay", () => 0);
     hide(handle, "setKeepAlive", (on: boolean, delaySeconds: number) => {

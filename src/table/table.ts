@@ -6,7 +6,21 @@
  * take the lock and never act on half a row; a thread that died inside the lock costs its row, nothing else.
  */
 import { FaultcoreError } from "../errors.ts";
-import { ACTIVATION_AT, F, FLOWS_AT, H, MAX_FLOWS, MAX_RELAYS, MAX_SCOPES, S, SCOPES_AT, SCOPE_FREE, SCOPE_LIVE, TABLE_BYTES, TABLE_MAGIC } from "./layout.ts";
+import {
+  ACTIVATION_AT,
+  F,
+  FLOWS_AT,
+  H,
+  MAX_FLOWS,
+  MAX_RELAYS,
+  MAX_SCOPES,
+  S,
+  SCOPES_AT,
+  SCOPE_FREE,
+  SCOPE_LIVE,
+  TABLE_BYTES,
+  TABLE_MAGIC,
+} from "./layout.ts";
 
 /** How long one thread may hold the lock before it counts as dead. Critical sections take microseconds. */
 const LOCK_TAKEOVER_MS = 1000;

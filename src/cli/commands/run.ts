@@ -18,7 +18,10 @@ const FORWARDED: readonly NodeJS.Signals[] = ["SIGTERM", "SIGHUP", "SIGQUIT", "S
 export async function runCommand(options: RunOptions): Promise<void> {
   const [file, ...args] = options.command;
   if (file === undefined) {
-    throw new FaultcoreError("ERR_FAULTCORE_INVALID_ARGUMENT", "No command to run: give it after --, as in `faultcore run … -- node app.js`.");
+    throw new FaultcoreError(
+      "ERR_FAULTCORE_INVALID_ARGUMENT",
+      "No command to run: give it after --, as in `faultcore run … -- node app.js`.",
+    );
   }
   const path = resolve(options.policies);
   loadPolicies(path);

@@ -66,7 +66,7 @@ const draws = (log: readonly Decision[], fault: Decision["fault"]): string[] =>
 
 test("every byte comes out, in order, then the end, and nothing is left behind", () => {
   law([faultsArbitrary, conversationArbitrary], (faults, messages) => {
-    const { engine, releases, arrivals, lastNs } = converse(faults, messages);
+    const { engine, log, releases, arrivals, lastNs } = converse(faults, messages);
     engine.end(lastNs);
     expect(engine.heldBytes()).toBe(sum(arrivals) - sum(releases));
     runTo(engine, Number.MAX_VALUE, releases);
@@ -77,6 +77,8 @@ test("every byte comes out, in order, then the end, and nothing is left behind",
     for (let i = 1; i < releases.length; i++) expect(releases[i]!.atNs).toBeGreaterThanOrEqual(releases[i - 1]!.atNs);
     engine.advance(releases.at(-1)!.atNs + 1000 * S);
     expect(engine.entries()).toBe(0);
+    const lost = log.filter((d) => d.decision.startsWith("lost"));
+    expect(log.filter((d) => d.decision === "recovered")).toHaveLength(lost.length);
   });
 });
 

@@ -74,6 +74,12 @@ describe.each([100, 20])("a packet lost on a path of %i ms round trip", (rtt) =>
     expect(extra.get(8)).toBe(rtt);
   });
 
+  test("again is found without a reordering window while a recovery runs", () => {
+    const extra = recoveredMs(rtt, 3, { 0: 2, 1: 1 });
+    expect(extra.get(1)).toBe(1.25 * rtt);
+    expect(extra.get(0)).toBe(2.25 * rtt);
+  });
+
   test("after all of its flight, is found by the probe of the last packet", () => {
     const extra = recoveredMs(rtt, 4, { 0: 1, 1: 1, 2: 1, 3: 1 });
     expect([...extra].sort((a, b) => a[0] - b[0])).toEqual([
@@ -138,6 +144,19 @@ test("a slow link does not make the sender repeat what it is still sending", () 
   sender.advance(100 * S);
   expect(link.freeAtNs).toBe(20 * 584 * MS);
   expect(sender.entries).toBe(0);
+});
+
+test("backoff is over once the flow makes progress", () => {
+  const extras: number[] = [];
+  const loss: LossVerdicts = { failures: (at) => (at.exchange === 0 ? 4 : 1), cause: "packet_loss" };
+  const faults = { ...NO_FAULTS, latencyNs: 50 * MS };
+  const onDecision = (d: Decision): void => void (d.decision === "recovered" && extras.push(d.delayNs / MS));
+  const sender = new TcpSender({ faults, loss, link: new Link(Infinity), rttNs: 100 * MS, onDecision });
+  for (let exchange = 0; exchange < 2; exchange++) {
+    sender.add(100, exchange * 60 * S, { direction: 0, exchange, cell: 0, split: 0 }, true, 0);
+    while (sender.nextAtNs() < Infinity) sender.advance(sender.nextAtNs());
+  }
+  expect(extras).toEqual([2400, 300]);
 });
 
 test("TCP gives up after 924.6 s", () => {

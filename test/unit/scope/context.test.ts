@@ -203,7 +203,9 @@ describe("setContextPolicy", () => {
     await policyContext("slow").run(async () => {
       await Promise.all([
         turn().then(() => setContextPolicy("lossy")),
-        turn().then(turn).then(() => expect(getContextPolicy()).toBe("slow")),
+        turn()
+          .then(turn)
+          .then(() => expect(getContextPolicy()).toBe("slow")),
       ]);
       expect(getContextPolicy()).toBe("slow");
     });

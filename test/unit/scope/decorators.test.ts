@@ -1,9 +1,11 @@
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { ScopeApi } from "../../../src/scope/api-types.ts";
 import { governing, makeLayer, type Layer } from "./helpers.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -12,13 +14,26 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 async function compile(name: string, folder: string): Promise<unknown> {
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const args = [tsc, "-p", join(root, "test", "fixtures", "decorators", `tsconfig.${name}.json`), "--outDir", join(folder, name)];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`tsc: ${stdout}${stderr}`);
+  await promisify(execFile)(process.execPath, args).catch((error: { stdout: string; stderr: string }) => {
+    throw new Error(`tsc: ${error.stdout}${error.stderr}`);
+  });
   return import(/* @vite-ignore */ pathToFileURL(join(folder, name, "test", "fixtures", "decorators", `${name}.js`)).href);
 }
 
-type Standard = typeof import("../../fixtures/decorators/standard.ts");
-type Legacy = typeof import("../../fixtures/decorators/legacy.ts");
+interface Users {
+  find(id: string): Promise<string>;
+  stacked(): string | undefined;
+}
+
+interface Fixture<Instance, More extends unknown[] = []> {
+  makeUsers(api: ScopeApi, name: () => string | undefined, ...more: More): { new (): Instance; count(): string | undefined };
+  refused(api: ScopeApi): Record<string, () => unknown>;
+}
+
+interface Standard extends Fixture<Users & { secret(): string | undefined; steps(): AsyncGenerator<string | undefined> }> {
+  selected(api: ScopeApi): Promise<(string | null)[]>;
+}
+type Legacy = Fixture<Users, [route: MethodDecorator]>;
 
 let folder: string;
 let standard: Standard;
@@ -29,8 +44,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "faultcore-decorators-"));
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-  standard = (await compile("standard", folder)) as Standard;
-  legacy = (await compile("legacy", folder)) as Legacy;
+  [standard, legacy] = (await Promise.all([compile("standard", folder), compile("legacy", folder)])) as [Standard, Legacy];
 }, 120_000);
 
 afterAll(() => {
@@ -61,6 +75,10 @@ describe("standard decorators", () => {
   it("that are effects make one scope", () => {
     new (standard.makeUsers(layer, governing))().stacked();
     expect(layer.host.begun.map((record) => record.fields)).toEqual([{ latency: "50ms", jitter: "10ms" }]);
+  });
+
+  it("stand beside using, which selects in compiled code too", async () => {
+    expect(await standard.selected(layer)).toEqual(["slow", "lossy", null]);
   });
 
   it.each(["getter", "setter", "field", "accessor", "class"])("refuse a %s", (what) => {

@@ -70,7 +70,13 @@ describe("effects", () => {
 
   it("compose with the scope around them, and win on the same field", async () => {
     const { registry, withFaults, latency, host } = layer;
-    registry.register("around", { latency: "5ms", packet_loss: "1%", timeout: { connect: "1s", recv: "2s" }, targets: ["10.0.0.0/8"], seed: 3 });
+    registry.register("around", {
+      latency: "5ms",
+      packet_loss: "1%",
+      timeout: { connect: "1s", recv: "2s" },
+      targets: ["10.0.0.0/8"],
+      seed: 3,
+    });
     const call = layer.timeout({ recv: "9s" })(latency("50ms")(async () => turn()));
     await withFaults("around", async () => {
       await call();

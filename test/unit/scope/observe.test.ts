@@ -66,7 +66,12 @@ describe("a report", () => {
   it("of a policy that matched nothing says so", () => {
     const scope = layer.faultScope({ latency: "50ms", targets: ["10.0.0.1"] });
     scope.run(() => {});
-    expect(scope.report()).toMatchObject({ injected: 0, flows: [], silentFaults: ["latency"], unmatchedRules: [{ index: 0, text: "10.0.0.1" }] });
+    expect(scope.report()).toMatchObject({
+      injected: 0,
+      flows: [],
+      silentFaults: ["latency"],
+      unmatchedRules: [{ index: 0, text: "10.0.0.1" }],
+    });
   });
 });
 

@@ -41,7 +41,9 @@ describe("withFaults", () => {
 
   it("refuses what is no function", () => {
     const { withFaults } = layer;
-    expect(() => withFaults("slow", Promise.resolve() as never)).toThrow(expect.objectContaining({ code: "ERR_FAULTCORE_INVALID_ARGUMENT" }));
+    expect(() => withFaults("slow", Promise.resolve() as never)).toThrow(
+      expect.objectContaining({ code: "ERR_FAULTCORE_INVALID_ARGUMENT" }),
+    );
   });
 });
 

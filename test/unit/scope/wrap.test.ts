@@ -1,6 +1,6 @@
 import { promisify, types } from "node:util";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { governing, makeLayer, type Layer } from "./helpers.ts";
+import { FakeHost, governing, makeLayer, type Layer } from "./helpers.ts";
 
 let layer: Layer;
 
@@ -40,7 +40,7 @@ describe("a wrapped function", () => {
   });
 
   it("may be a mock", () => {
-    const mock = vi.fn((n: number) => n + 1);
+    const mock = vi.fn<(n: number) => number>((n) => n + 1);
     const wrapped = layer.fault("slow")(mock);
     expect(wrapped(1)).toBe(2);
     expect(wrapped.mock.calls).toEqual([[1]]);
@@ -58,7 +58,7 @@ describe("a wrapped function", () => {
 
 describe("a wrapper refuses", () => {
   it.each([
-    ["a class", class {}],
+    ["a class", FakeHost],
     ["a number", 5],
     ["nothing", undefined],
     ["an object", {}],

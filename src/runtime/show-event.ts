@@ -1,0 +1,23 @@
+/** From a decision of the relay to an event as users see it. */
+import type { FlowEvent } from "../relay/protocol.ts";
+import type { FaultEvent, ScopeRecord } from "../scope/record.ts";
+
+export function showEvent(event: FlowEvent, record: ScopeRecord, runStartNs: number): FaultEvent {
+  const flow = record.flows.get(event.flowHash);
+  return {
+    timeMs: (event.atNs - runStartNs) / 1e6,
+    target: flow?.target ?? "",
+    flow: flow?.ordinal ?? 0,
+    direction: event.direction === 0 ? "uplink" : "downlink",
+    position: event.exchange < 0 ? `connect.${event.cell}` : `${event.exchange}.${event.cell}.${event.split}`,
+    bytes: event.bytes,
+    fault: event.fault,
+    decision: event.decision,
+    delayMs: event.delayNs / 1e6,
+    policy: record.policy.name,
+    rule: flow?.rule ?? -1,
+    scope: record.id,
+    seed: record.seed.toString(),
+    ...(event.code === undefined ? {} : { code: event.code }),
+  };
+}
