@@ -96,8 +96,8 @@ const SLACK_MS = 25;
 
 const problems = [];
 
-function check(holds, text) {
-  if (!holds) problems.push(text);
+function check(holds, problem) {
+  if (!holds) problems.push(problem);
 }
 
 function checkClean({ connects, requests, downloads }) {
@@ -145,6 +145,10 @@ function text(ms) {
   return ms === Infinity ? "for ever" : `${ms.toFixed(ms < 100 ? 1 : 0)} ms`;
 }
 
+function megabits(ms) {
+  return `${((FILE_BYTES * 8) / ms / 1000).toPrecision(3)} Mbit/s`;
+}
+
 /** Least, median and most of the times; then how it ended. */
 function row(under, what, asked, samples, roundTripMs) {
   if (samples.length === 0) return [under, what, asked, "-", "-", "-", "not reached"];
@@ -152,8 +156,7 @@ function row(under, what, asked, samples, roundTripMs) {
   const codes = samples.flatMap(({ error }) => (error ? [error.code] : []));
   const ended = codes.length > 0 ? `${codes.length} x ${codes[0]}` : "ok";
   const middle = median(samples);
-  const rate =
-    roundTripMs === undefined || codes.length > 0 ? "" : `, ${((FILE_BYTES * 8) / (middle - roundTripMs) / 1000).toFixed(2)} Mbit/s`;
+  const rate = roundTripMs === undefined || codes.length > 0 ? "" : `, ${megabits(middle - roundTripMs)}`;
   return [under, `${what} (${samples.length})`, asked, text(times[0]), text(middle), text(times.at(-1)), ended + rate];
 }
 

@@ -50,6 +50,8 @@ export {
 } from "./runtime/api.ts";
 export type { Activation } from "./scope/activation.ts";
 export type { PolicyContext } from "./scope/context.ts";
+export type { EffectApi } from "./scope/effect-types.ts";
+export type { ScopeApi } from "./scope/api-types.ts";
 export type { FaultScope } from "./scope/fault-scope.ts";
 export type { FaultOptions } from "./scope/fault.ts";
 export type { FaultListener, StopListening } from "./scope/on-fault.ts";

@@ -215,7 +215,7 @@ export class Pipe implements Waiter {
 
   /** Bytes are held whose release has a time (and not an open-ended hold). */
   holdsWithEnd(): boolean {
-    return this.held > 0 && this.#lanes.some((lane) => (lane.engine?.nextAtNs() ?? 0) !== Infinity);
+    return this.held > 0 && !this.#lanes.some((lane) => lane.engine?.blocked() === true);
   }
 
   /** Drops everything. */

@@ -153,7 +153,10 @@ export const isInjected: ScopeApi["isInjected"] = api.isInjected;
 /** Calls a listener with every event. @see {@link ScopeApi.onFault} */
 export const onFault: ScopeApi["onFault"] = api.onFault;
 /** Between tests: ends everything and forgets all policies and ordinals. @see {@link ScopeApi.reset} */
-export const reset: ScopeApi["reset"] = api.reset;
+export function reset(): void {
+  api.reset();
+  runtime.forgetWarnings();
+}
 
 /** An effect: one-way delay per packet, `"50ms"`. @see {@link ScopeApi.latency} */
 export const latency: ScopeApi["latency"] = api.latency;

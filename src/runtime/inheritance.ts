@@ -27,7 +27,7 @@ export function bequeath(table: PolicyTable, seed: () => bigint, policies: () =>
       return policies();
     },
   };
-  setEnvironmentData(KEY, data as never);
+  setEnvironmentData(KEY, data);
 }
 
 /** Number of this thread for the table's lock; 0 would mean "nobody". */

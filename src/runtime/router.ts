@@ -5,6 +5,7 @@
  * times or other scopes.
  */
 import { hashFlowKey } from "../engine/draw.ts";
+import { isLoopback } from "../internal/addresses.ts";
 import { clockNs } from "../internal/clock.ts";
 import type { RelayClient } from "../relay/client.ts";
 import type { FlowClient, FlowKey } from "../relay/flow-client.ts";
@@ -36,6 +37,8 @@ export interface RouterHost {
   /** Called before each connect of this process: patches what was loaded meanwhile. */
   beforeConnect(): void;
   warnUnsteered(): void;
+  /** The live scope of the call that returned this socket. */
+  ownerOf(socket: object): ScopeRecord | undefined;
 }
 
 export class FlowRouter implements Router {
@@ -114,8 +117,9 @@ export class FlowRouter implements Router {
     return { scope: record.ref, flowHash, ordinal };
   }
 
-  caller(): Caller {
-    return { record: currentScope() } satisfies Captured;
+  caller(socket?: object): Caller {
+    const scope = currentScope();
+    return { record: scope === undefined && socket !== undefined ? this.#host.ownerOf(socket) : scope } satisfies Captured;
   }
 
   /** Binds a flow to whoever uses it now. */
@@ -220,9 +224,4 @@ class RoutedFlow implements SteeredFlow {
     this.#router.closed(this);
     this.client.close();
   }
-}
-
-export function isLoopback(address: string): boolean {
-  const bare = address.toLowerCase().replace(/^::ffff:/, "");
-  return bare.startsWith("127.") || bare === "::1";
 }

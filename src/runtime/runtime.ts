@@ -6,7 +6,7 @@
  */
 import net from "node:net";
 import { threadId } from "node:worker_threads";
-import { deserialize, serialize } from "node:v8";
+import { serialize } from "node:v8";
 import { FaultcoreError } from "../errors.ts";
 import { clockNs } from "../internal/clock.ts";
 import { PolicyRegistry } from "../policy/registry.ts";
@@ -18,14 +18,15 @@ import { createScopeApi } from "../scope/api.ts";
 import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
 import type { ScopeHost } from "../scope/manager.ts";
-import { ScopeRecord } from "../scope/record.ts";
+import type { ScopeRecord } from "../scope/record.ts";
 import { http2IsLoaded, patchHttp2 } from "../steer/http2.ts";
 import { patchNet } from "../steer/net.ts";
 import { Patches } from "../steer/patches.ts";
 import { watchUndici } from "../steer/undici.ts";
-import { activationRef, endScope, freeScope, openScope, readActivation, readScope, scopeCounters, setActivation } from "../table/scopes.ts";
+import { activationRef, endScope, freeScope, openScope, scopeCounters, setActivation } from "../table/scopes.ts";
 import type { ScopeCounters } from "../table/scopes.ts";
 import { PolicyTable } from "../table/table.ts";
+import { ForeignActivation } from "./foreign-activation.ts";
 import { bequeath, lockOwner, readInheritance } from "./inheritance.ts";
 import type { Inheritance } from "./inheritance.ts";
 import { DEFAULT_OPTIONS } from "./options.ts";
@@ -56,8 +57,7 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
   #http2Patched = false;
   #seed: bigint | undefined;
   #warnedUnsteered = false;
-  /** The activation of another thread, as this thread knows it. */
-  #foreign: ScopeRecord | undefined;
+  readonly #foreign = new ForeignActivation();
 
   constructor() {
     if (this.#inheritance === undefined) return;
@@ -216,7 +216,6 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
   activate(record: ScopeRecord | undefined): void {
     if (record === undefined && this.#table === undefined) return;
     setActivation(this.table(), record?.ref ?? 0, record === undefined ? new Uint8Array() : serialize(record.policy));
-    this.#foreign = undefined;
     this.router.activationChanged(record);
   }
 
@@ -224,23 +223,13 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     if (this.#table === undefined) return undefined;
     const ref = activationRef(this.#table);
     if (ref === 0) return undefined;
-    return this.#records.get(ref) ?? this.#foreignActivation(this.#table, ref);
-  }
-
-  #foreignActivation(table: PolicyTable, ref: number): ScopeRecord | undefined {
-    if (this.#foreign?.ref === ref) return this.#foreign;
-    const activation = readActivation(table);
-    const row = activation && readScope(table, activation.ref);
-    if (activation === undefined || row === undefined) return undefined;
-    const policy = deserialize(activation.body) as CompiledPolicy;
-    this.#foreign = new ScopeRecord({ ref: activation.ref, policy, fields: {}, ordinal: row.ordinal, seed: row.seed });
-    return this.#foreign;
+    return this.#records.get(ref) ?? this.#foreign.read(this.#table, ref);
   }
 
   // ── the relay speaks ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #record(ref: number): ScopeRecord | undefined {
-    return this.#records.get(ref) ?? (this.#foreign?.ref === ref ? this.#foreign : undefined);
+    return this.#records.get(ref) ?? this.#foreign.known(ref);
   }
 
   events(events: readonly FlowEvent[]): void {
@@ -273,6 +262,15 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     for (const record of [...this.#records.values()]) if (!record.live) this.released(record.ref);
     if (flows === 0 && cause === undefined) return;
     warnRelayDied(cause, flows);
+  }
+
+  /** `reset()`: between tests everything begins anew, warnings too. */
+  forgetWarnings(): void {
+    this.#warnedUnsteered = false;
+  }
+
+  ownerOf(socket: object): ScopeRecord | undefined {
+    return this.scopes.ownerOf(socket);
   }
 
   warnUnsteered(): void {

@@ -34,7 +34,7 @@ export function patchNet(patches: Patches, router: Router): void {
       const origin = router.origin();
       markConnect(this, origin, origin === undefined ? undefined : requestedHost(args));
       return (original as (...args: unknown[]) => Socket).apply(this, args);
-    } as typeof original;
+    };
   });
 
   for (const [name, family] of [
@@ -43,9 +43,9 @@ export function patchNet(patches: Patches, router: Router): void {
   ] as const) {
     patches.replace(prototype, name, (original) => {
       return function (this: TcpHandle, request: ConnectRequest, address: string, port: number): number {
-        const socket = this[tcp.ownerSymbol] as Socket | undefined;
+        const socket = this[tcp.ownerSymbol] as Socket | null | undefined;
         const origin = originOf(socket);
-        if (socket === undefined || origin === undefined || hasLocalPort(this, originals, bound)) {
+        if (!socket || origin === undefined || hasLocalPort(this, originals, bound)) {
           return original.call(this, request, address, port);
         }
         const steering = new Steering(tcp, originals, router, this, socket, request, { address, port, family });
@@ -57,7 +57,7 @@ export function patchNet(patches: Patches, router: Router): void {
   for (const name of ["bind", "bind6"] as const) {
     patches.replace(prototype, name, (original) => {
       return function (this: TcpHandle, address: string, port: number, flags?: number): number {
-        const socket = this[tcp.ownerSymbol] as Socket | undefined;
+        const socket = this[tcp.ownerSymbol] as Socket | null | undefined;
         if (originOf(socket) === undefined || socket?.connecting !== true) return original.call(this, address, port, flags);
         return tryBind(tcp, originals, this, bound, original, address, port, flags);
       };
@@ -130,7 +130,7 @@ function tryBind(
   if (errno !== 0) return errno;
   bound.set(handle, { address, port });
   hide(handle, "getsockname", (out: SocketName): number => {
-    Object.assign(out, { address, port, family: net.isIPv6(address) ? "IPv6" : "IPv4" });
+    Object.assign(out, { address, family: net.isIPv6(address) ? "IPv6" : "IPv4", port });
     return 0;
   });
   return 0;

@@ -76,8 +76,10 @@ export interface Router {
   origin(): Origin | undefined;
   /** Hands one address over. Throws a FaultcoreError when that is impossible. */
   dial(request: DialRequest): SteeredFlow;
-  /** The scope that the running code is in, to be used later by `useBy`. */
-  caller(): Caller;
+  /**
+   * The scope that the running code is in, to be used later by `useBy`; outside of all scopes, the one whose call returned this socket.
+   */
+  caller(socket?: object): Caller;
   /** A socket that is not steered was used, by this caller (undefined: by the running code). */
   unsteeredUse(socket: object, caller: Caller | undefined): void;
 }

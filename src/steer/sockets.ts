@@ -44,8 +44,9 @@ export function markConnect(socket: Socket, origin: Origin | undefined, host: st
   hide(socket, kEarly, undefined);
 }
 
-export function originOf(socket: object | undefined): Origin | undefined {
-  return socket === undefined ? undefined : (socket as Marked)[kOrigin];
+/** A handle whose socket was destroyed has no owner any more. */
+export function originOf(socket: object | null | undefined): Origin | undefined {
+  return socket ? (socket as Marked)[kOrigin] : undefined;
 }
 
 export function hostOf(socket: object): string | undefined {
@@ -102,7 +103,7 @@ export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket
   const steered = steeredOf(socket);
   // Written in the flow's own read callback: that belongs to nobody new.
   if (steered !== undefined && steered.reading > 0) return;
-  const caller = router.caller();
+  const caller = router.caller(socket);
   const offset = uplinkOffset(socket);
   const noted = withFlow(socket, (state) => {
     if (!state.announced) state.flow.useBy(caller, offset);
@@ -124,7 +125,7 @@ export function watchReads(handle: StreamHandle, ownerSymbol: symbol, steered: S
   const watch = (inner: NonNullable<StreamHandle["onread"]>): NonNullable<StreamHandle["onread"]> =>
     function onread(this: StreamHandle, data: ArrayBuffer | undefined): unknown {
       if (data === undefined && this.bytesRead === seen && !steered.flow.finIsGenuine()) {
-        const owner = this[ownerSymbol] as Socket | undefined;
+        const owner = this[ownerSymbol] as Socket | null | undefined;
         owner?.destroy(errnoException(ECONNRESET, "read"));
         return undefined;
       }

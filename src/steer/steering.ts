@@ -4,6 +4,7 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import type { Socket } from "node:net";
+import { isLoopback } from "../internal/addresses.ts";
 import { brandInjected } from "../internal/brand.ts";
 import { ECONNRESET, EINVAL, ENOTCONN, connectException } from "./node-internals.ts";
 import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
@@ -117,24 +118,8 @@ export class Steering {
   /** Own properties of the handle answer for the real connection. */
   #dress(): void {
     const handle = this.#handle;
-    const answer =
-      (endpoint: () => Endpoint | undefined, errno: number) =>
-      (out: SocketName): number => {
-        const known = endpoint();
-        if (known === undefined) return errno;
-        Object.assign(out, known);
-        return 0;
-      };
-    hide(
-      handle,
-      "getsockname",
-      answer(() => this.#local, EINVAL),
-    );
-    hide(
-      handle,
-      "getpeername",
-      answer(() => this.#remote, ENOTCONN),
-    );
+    hide(handle, "getsockname", (out: SocketName) => answer(out, this.#local ?? this.#legName(), EINVAL));
+    hide(handle, "getpeername", (out: SocketName) => answer(out, this.#remote, ENOTCONN));
     // The leg never delays small writes; what the program wants for the real connection, the relay does there.
     hide(handle, "setNoDelay", () => 0);
     hide(handle, "setKeepAlive", (on: boolean, delaySeconds: number) => {
@@ -152,6 +137,16 @@ export class Steering {
     });
   }
 
+  /**
+   * Until the dial is over, the name of the socket that will be dialled is not known. On loopback the leg's is as good; elsewhere it
+   * would be a wrong address.
+   */
+  #legName(): Endpoint | undefined {
+    const name: SocketName = {};
+    if (!isLoopback(this.#to.address) || this.#originals.getsockname.call(this.#handle, name) !== 0) return undefined;
+    return { address: name.address ?? "", family: name.family ?? "", port: name.port ?? 0 };
+  }
+
   #end(): void {
     this.#settled = true;
     this.#flow?.closed();
@@ -160,6 +155,8 @@ export class Steering {
   #connected(local: Endpoint, remote: Endpoint): void {
     this.#local = local;
     this.#remote = remote;
+    // Node keeps the name once it was asked for; while dialling that was the leg's.
+    (this.#socket as unknown as { _sockname: unknown })._sockname = null;
     this.#complete();
   }
 
@@ -236,6 +233,15 @@ export class Steering {
       for (const restore of undo) restore();
     });
   }
+}
+
+/** In the order of properties that Node has. */
+function answer(out: SocketName, endpoint: Endpoint | undefined, errno: number): number {
+  if (endpoint === undefined) return errno;
+  out.address = endpoint.address;
+  out.family = endpoint.family;
+  out.port = endpoint.port;
+  return 0;
 }
 
 type AnyMethod = (...args: unknown[]) => unknown;

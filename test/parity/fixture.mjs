@@ -43,6 +43,7 @@ async function runCase(body) {
   const work = (async () => {
     await body(current);
     await current.allClosed();
+    await current.quiet();
     return undefined;
   })();
   try {

@@ -120,7 +120,15 @@ export const cases = {
     const { ipv4 } = await silentPorts();
     const socket = t.watch(net.connect(ipv4, host), "client");
     await t.sleep(50);
-    t.log("client", "dialling", { ...stateOf(socket), address: socket.address() });
+    t.log("client", "dialling", stateOf(socket));
+    socket.destroy();
+  },
+
+  "knows its local address while it dials": async (t) => {
+    const { ipv4 } = await silentPorts();
+    const socket = t.watch(net.connect(ipv4, host), "client");
+    await t.sleep(50);
+    t.log("client", "dialling", { address: socket.address(), pendingPeer: socket.remoteAddress });
     socket.destroy();
   },
 

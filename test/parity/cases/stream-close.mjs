@@ -118,9 +118,14 @@ export const cases = {
 
   "the server resets right behind its last bytes": async (t) => {
     const server = await t.listen();
-    await t.event(open(t, server), "connect");
+    const socket = open(t, server);
+    await t.event(socket, "connect");
     const peer = await server.socket();
     peer.write("last words", () => peer.resetAndDestroy());
+    await t.allClosed();
+    // When both are there before the client reads, Linux reports the end of the stream in place of the reset.
+    for (const actor of ["client", "client, writing"]) t.trace.drop(actor);
+    t.log("result", "bytes read", socket.bytesRead);
   },
 
   "the server closes with unread data": async (t) => {
@@ -333,8 +338,10 @@ export const cases = {
   },
 
   "finished() rejects after a reset": async (t) => {
-    const server = await t.listen((socket) => socket.resetAndDestroy());
-    await finished(open(t, server)).catch((error) => t.log("finished", "rejected", describeError(error)));
+    const server = await t.listen();
+    const socket = open(t, server);
+    socket.on("connect", async () => (await server.socket()).resetAndDestroy());
+    await finished(socket).catch((error) => t.log("finished", "rejected", describeError(error)));
   },
 
   "finished() rejects after an early close": async (t) => {

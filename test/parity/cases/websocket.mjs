@@ -69,7 +69,6 @@ export const cases = {
     }
     socket.close(1000, "done");
     await t.event(socket, "close");
-    await t.sleep(10);
   },
 
   "WebSocket over TLS": async (t) => {
@@ -80,7 +79,6 @@ export const cases = {
     await t.event(socket, "message");
     socket.close();
     await t.event(socket, "close");
-    await t.sleep(10);
   },
 
   "WebSocket with a large frame": async (t) => {
@@ -92,7 +90,6 @@ export const cases = {
     t.log("client", "the same", data.equals(Buffer.alloc(3_000_000, "frame ")));
     socket.close();
     await t.event(socket, "close");
-    await t.sleep(10);
   },
 
   "WebSocket with a hundred messages": async (t) => {
@@ -105,7 +102,6 @@ export const cases = {
     await answered;
     socket.close();
     await t.event(socket, "close");
-    await t.sleep(10);
   },
 
   "WebSocket with compression": async (t) => {
@@ -116,7 +112,6 @@ export const cases = {
     await t.event(socket, "message");
     socket.close();
     await t.event(socket, "close");
-    await t.sleep(10);
   },
 
   "WebSocket ping and pong": async (t) => {
@@ -135,13 +130,11 @@ export const cases = {
   "the WebSocket server closes": async (t) => {
     const server = await serve(t, (peer) => setTimeout(() => peer.close(4001, "server says so"), 20));
     await t.event(open(t, server), "close");
-    await t.sleep(10);
   },
 
   "the WebSocket server terminates": async (t) => {
     const server = await serve(t, (peer) => setTimeout(() => peer.terminate(), 20));
     await t.event(open(t, server), "close");
-    await t.sleep(10);
   },
 
   "the WebSocket client terminates": async (t) => {
@@ -195,7 +188,6 @@ export const cases = {
       socket.send("native");
       socket.addEventListener("message", () => socket.close(1000, "done"));
     });
-    await t.sleep(10);
   },
 
   "the WebSocket of Node when the server terminates": async (t) => {

@@ -14,6 +14,7 @@ export class Case {
   #open = new Set();
   #received = new WeakMap();
   #cleanups = [];
+  #accepted = new Set();
 
   log(actor, event, detail) {
     this.trace.add(actor, event, detail);
@@ -141,15 +142,11 @@ export class Case {
       this.skip(`cannot listen on ${host}: ${error.code}`);
     }
     this.trace.namePort(server.address().port, `port of ${name}`);
-    const accepted = new Set();
     server.on("connection", (socket) => {
-      accepted.add(socket);
-      socket.on("close", () => accepted.delete(socket));
+      this.#accepted.add(socket);
+      socket.on("close", () => this.#accepted.delete(socket));
     });
-    this.cleanup(() => {
-      for (const socket of accepted) socket.on("error", () => {}).destroy();
-      return new Promise((resolve) => server.close(resolve));
-    });
+    this.cleanup(() => new Promise((resolve) => server.close(resolve)));
     return server.address().port;
   }
 
@@ -168,8 +165,15 @@ export class Case {
     for (const socket of this.#open) await this.closed(socket);
   }
 
+  /** What servers see of the end comes later than what clients see of it; a connection that is kept open is not waited for long. */
+  async quiet() {
+    const deadline = Date.now() + 200;
+    while (this.#accepted.size > 0 && Date.now() < deadline) await sleep(5);
+    await sleep(2);
+  }
+
   async dispose() {
-    for (const socket of this.#open) socket.on("error", () => {}).destroy();
+    for (const socket of [...this.#open, ...this.#accepted]) socket.on("error", () => {}).destroy();
     for (const cleanup of this.#cleanups.reverse()) await cleanup();
   }
 }
