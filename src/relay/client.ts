@@ -16,7 +16,7 @@ import { RelayHost } from "./host.ts";
 import type { RelayListener, RelayOptions } from "./host.ts";
 import { KnownPolicies } from "./known-policies.ts";
 import { MAX_UNACCEPTED_LEGS } from "./protocol.ts";
-import type { BoundMessage, DialMessage, FlowEvent, FromRelay } from "./protocol.ts";
+import type { BoundMessage, CloseKind, DialMessage, FlowEvent, FromRelay } from "./protocol.ts";
 
 export interface ClientListener {
   events(events: readonly FlowEvent[]): void;
@@ -124,12 +124,26 @@ export class RelayClient implements RelayListener, FlowOwner {
     publishSpilledBinding(this.table, flow.id, binding.sequence);
   }
 
-  close(flow: FlowClient): void {
+  close(flow: FlowClient, how: CloseKind): void {
     if (flow.closed) return;
     flow.closed = true;
     this.#settle(flow);
-    if (flow.done || !flow.started) this.#forget(flow);
-    else this.host.post({ type: "closed", flow: flow.id });
+    if (flow.done || !flow.started) {
+      this.#forget(flow);
+      return;
+    }
+    // In another process the socket lives on, and the relay serves it as before.
+    if (how === "sent away") return;
+    flow.holdsProcess = true;
+    this.host.hold();
+    this.host.post({ type: "closed", flow: flow.id, reset: how === "reset" });
+  }
+
+  /** What the program wrote has left, or never will: the process may end. */
+  #letGo(flow: FlowClient): void {
+    if (!flow.holdsProcess) return;
+    flow.holdsProcess = false;
+    this.host.drop();
   }
 
   /** The dial no longer keeps the process alive. */
@@ -163,8 +177,14 @@ export class RelayClient implements RelayListener, FlowOwner {
       case "done": {
         const flow = this.#flows.get(message.flow);
         if (flow === undefined) return;
+        this.#letGo(flow);
         if (flow.closed) this.#forget(flow);
         else flow.done = true;
+        return;
+      }
+      case "stuck": {
+        const flow = this.#flows.get(message.flow);
+        if (flow !== undefined) this.#letGo(flow);
         return;
       }
       case "ask": {
@@ -210,6 +230,7 @@ export class RelayClient implements RelayListener, FlowOwner {
     this.#listener.relayDied(cause, flows.length);
     for (const flow of flows) {
       this.#settle(flow);
+      this.#letGo(flow);
       flow.done = true;
       if (flow.closed) this.#forget(flow);
       else flow.request.died();

@@ -78,9 +78,9 @@ export class Dial {
   }
 
   /** The program closed the socket while it was dialling. */
-  closed(): void {
+  closed(reset: boolean): void {
     this.#finish();
-    this.flow.programHasClosed();
+    this.flow.programHasClosed(reset);
   }
 
   /** The scope ended: a connect that would never have been let through is dialled now. */

@@ -1,5 +1,5 @@
 /** What the peer did before the program was told that it is connected: it counts from when it happened. */
-import type { PipeEnd } from "./pipe.ts";
+import type { PipeEnd } from "./pipe-end.ts";
 
 export interface Arrival {
   readonly atNs: number;

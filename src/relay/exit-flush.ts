@@ -20,8 +20,10 @@ export class ExitFlush {
 
   /** The event loop is empty: keeps the process until everything that the program wrote has left. */
   holdProcess(): void {
-    if (this.#held || !this.#host.running || this.#flows.size === 0) return;
-    const state = [...this.#flows.values()].map(({ id, closed, request }) => `${id}:${closed ? "closed" : request.bytesWritten()}`).join();
+    if (this.#held || !this.#host.running) return;
+    // Closed ones have kept the process by themselves until now.
+    const open = [...this.#flows.values()].filter(({ closed, settled, request }) => !closed && settled && request.bytesWritten() > 0);
+    const state = open.map(({ id, request }) => `${id}:${request.bytesWritten()}`).join();
     if (state === this.#state) return;
     this.#state = state;
     this.#held = true;

@@ -2,7 +2,7 @@
 import { armReceive, flowError, isGenuineFin, markTls } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
 import type { RelayHost } from "./host.ts";
-import type { ConnectedMessage, FailedMessage } from "./protocol.ts";
+import type { CloseKind, ConnectedMessage, FailedMessage } from "./protocol.ts";
 
 /** What a dial needs besides the table. */
 export interface FlowRequest {
@@ -37,7 +37,7 @@ export interface FlowOwner {
   readonly table: PolicyTable;
   readonly host: RelayHost;
   bind(flow: FlowClient, key: FlowKey, offset: number): void;
-  close(flow: FlowClient): void;
+  close(flow: FlowClient, how: CloseKind): void;
 }
 
 export class FlowClient {
@@ -53,6 +53,8 @@ export class FlowClient {
   closed = false;
   /** The relay is done with the row. */
   done = false;
+  /** Closed, with bytes that the relay may still hold: keeps the process alive. */
+  holdsProcess = false;
 
   constructor(owner: FlowOwner, id: number, request: FlowRequest) {
     this.#owner = owner;
@@ -87,7 +89,7 @@ export class FlowClient {
     return flowError(this.#owner.table, this.id);
   }
 
-  close(): void {
-    this.#owner.close(this);
+  close(how: CloseKind): void {
+    this.#owner.close(this, how);
   }
 }

@@ -13,13 +13,13 @@ import type { RelayContext } from "./context.ts";
 import { EarlyArrivals } from "./early.ts";
 import { rollFirstUse } from "./first-use.ts";
 import { FlowBindings } from "./flow-bindings.ts";
-import type { PipeEnd, PipeOwner } from "./pipe.ts";
+import { FIN, RESET, endOf } from "./pipe-end.ts";
+import type { PipeEnd } from "./pipe-end.ts";
+import type { PipeOwner } from "./pipe.ts";
 import { Pipe } from "./pipe.ts";
 import type { DialMessage } from "./protocol.ts";
 import { ReceiveTimeout } from "./receive-timeout.ts";
 import { codeOf, errnoOf, resetSocket } from "./sockets.ts";
-
-const FIN: PipeEnd = { reset: false, errno: 0 };
 
 export class RelayFlow implements PipeOwner {
   readonly dial: DialMessage;
@@ -37,6 +37,7 @@ export class RelayFlow implements PipeOwner {
   #peerClosed = true;
   failed = false;
   #done = false;
+  #resetsPeer = false;
   #peerRttNs = 0;
   readonly #bindings: FlowBindings;
   readonly receiveTimeout: ReceiveTimeout;
@@ -73,7 +74,7 @@ export class RelayFlow implements PipeOwner {
     leg.on("data", (chunk: Buffer) => this.#fromProgram(chunk));
     leg.on("drain", () => this.downlink.drained());
     leg.on("end", () => this.#legEnd(FIN));
-    leg.on("error", () => this.#legEnd({ reset: true, errno: errnoOf("ECONNRESET") }));
+    leg.on("error", () => this.#legEnd(RESET));
     leg.on("close", () => {
       this.legClosed = true;
       if (!this.established) this.peer?.destroy();
@@ -102,7 +103,7 @@ export class RelayFlow implements PipeOwner {
     peer.on("data", (chunk: Buffer) => this.#fromPeer(chunk));
     peer.on("drain", () => this.uplink.drained());
     peer.on("end", () => this.#peerEnd(FIN));
-    peer.on("error", (error: NodeJS.ErrnoException) => this.#peerEnd({ reset: true, errno: error.errno ?? errnoOf("ECONNRESET") }));
+    peer.on("error", (error: NodeJS.ErrnoException) => this.#peerEnd(endOf(error)));
   }
 
   /** The program is told that it is connected: its bytes may flow. */
@@ -142,6 +143,7 @@ export class RelayFlow implements PipeOwner {
     const recvNs = this.current?.policy.faults.timeout.recvNs;
     if (recvNs !== undefined) this.receiveTimeout.sent(offset + chunk.length, nowNs, recvNs);
     this.uplink.push(chunk, this.current?.up, nowNs);
+    this.#reportStuck();
   }
 
   #fromPeer(chunk: Buffer): void {
@@ -191,7 +193,11 @@ export class RelayFlow implements PipeOwner {
 
   #legEnd(end: PipeEnd): void {
     this.legEnded = true;
-    this.uplink.end(end, this.current?.up, this.#context.clock.nowNs());
+    // A reset may follow a FIN: it reaches the peer behind it.
+    if (!this.uplink.end(end, this.current?.up, this.#context.clock.nowNs()) && end.reset) {
+      if (this.uplink.isOver()) resetSocket(this.peer);
+      else this.#resetsPeer = true;
+    }
     if (this.programClosed) this.#dropLeg();
   }
 
@@ -209,7 +215,7 @@ export class RelayFlow implements PipeOwner {
   ended(pipe: Pipe, end: PipeEnd): void {
     this.#context.flushEvents();
     if (pipe === this.uplink) {
-      if (end.reset) resetSocket(this.peer);
+      if (end.reset || this.#resetsPeer) resetSocket(this.peer);
       else if (this.programClosed) this.peer?.destroySoon();
       else this.peer?.end();
       return;
@@ -269,17 +275,25 @@ export class RelayFlow implements PipeOwner {
   }
 
   /** The program closed its socket: what it wrote still goes out, then the peer's connection closes whatever the peer does. */
-  programHasClosed(): void {
+  programHasClosed(reset: boolean): void {
     this.programClosed = true;
     if (!this.established) {
       this.abandon();
       return;
     }
     this.downlink.destroy();
-    if (this.legEnded) {
+    if (reset) this.#legEnd(RESET);
+    else if (this.legEnded) {
       this.#dropLeg();
       if (this.uplink.isOver()) this.peer?.destroySoon();
     }
+    this.#reportStuck();
+  }
+
+  /** What is held open-endedly must not keep the program's process alive. */
+  #reportStuck(): void {
+    if (this.programClosed && this.uplink.held > 0 && !this.uplink.holdsWithEnd())
+      this.#context.post({ type: "stuck", flow: this.dial.flow });
   }
 
   /** A reset in place of a FIN: a leg in TIME_WAIT would keep its port from the next connects for a minute. */

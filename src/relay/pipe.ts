@@ -8,12 +8,7 @@
 import type { Socket } from "node:net";
 import type { DirectionEngine } from "../engine/direction.ts";
 import type { DeadlineClock, Waiter } from "./clock.ts";
-
-/** How a direction ends: with a FIN, or with a reset that stands for this error (negative errno). */
-export interface PipeEnd {
-  readonly reset: boolean;
-  readonly errno: number;
-}
+import type { PipeEnd } from "./pipe-end.ts";
 
 export interface PipeOwner {
   /** Bytes were handed to the outgoing socket. */
@@ -58,6 +53,8 @@ export class Pipe implements Waiter {
 
   /** Takes bytes in, under the engine that governs them (none: they pass, behind what is held already). */
   push(chunk: Buffer, engine: DirectionEngine | undefined, nowNs: number): void {
+    // Behind a reset nothing arrives any more.
+    if (this.#end !== undefined) return;
     if (engine === undefined && this.#lanes.length === 0) {
       this.#write(chunk, nowNs);
       return;

@@ -54,10 +54,14 @@ export interface OptionMessage {
   readonly keepAlive: { readonly enable: boolean; readonly delaySeconds: number };
 }
 
+/** How the program closed its socket: with a FIN, with a reset, or only in this process because another one has it now. */
+export type CloseKind = "close" | "reset" | "sent away";
+
 /** The program closed its socket. */
 export interface ClosedMessage {
   readonly type: "closed";
   readonly flow: number;
+  readonly reset: boolean;
 }
 
 /** A scope ended. */
@@ -139,6 +143,12 @@ export interface DoneMessage {
   readonly flow: number;
 }
 
+/** What a closed flow still holds has no end: it need not keep the process alive. */
+export interface StuckMessage {
+  readonly type: "stuck";
+  readonly flow: number;
+}
+
 /** Decisions, in the order in which they were made. */
 export interface EventsMessage {
   readonly type: "events";
@@ -188,6 +198,7 @@ export type FromRelay =
   | FailedMessage
   | LostMessage
   | DoneMessage
+  | StuckMessage
   | EventsMessage
   | BoundMessage
   | ReleasedMessage

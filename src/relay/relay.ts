@@ -149,7 +149,7 @@ export class Relay implements RelayContext {
         this.#spilled.set(`${message.flow}:${message.binding.sequence}`, message.binding);
         return;
       case "closed":
-        this.#dials.get(message.flow)?.closed();
+        this.#dials.get(message.flow)?.closed(message.reset);
         return;
       case "option":
         this.#dials.get(message.flow)?.flow.peer?.setKeepAlive(message.keepAlive.enable, message.keepAlive.delaySeconds * 1000);

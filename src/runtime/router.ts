@@ -11,7 +11,7 @@ import type { RelayClient } from "../relay/client.ts";
 import type { FlowClient, FlowKey } from "../relay/flow-client.ts";
 import { currentScope } from "../scope/frames.ts";
 import type { ScopeRecord } from "../scope/record.ts";
-import type { Caller, DialRequest, Origin, Router, SteeredFlow } from "../steer/router.ts";
+import type { Caller, CloseKind, DialRequest, Origin, Router, SteeredFlow } from "../steer/router.ts";
 
 const UNBOUND: FlowKey = { scope: 0, flowHash: 0n, ordinal: 0 };
 
@@ -220,8 +220,8 @@ class RoutedFlow implements SteeredFlow {
     return this.client.storedError();
   }
 
-  closed(): void {
+  closed(how: CloseKind): void {
     this.#router.closed(this);
-    this.client.close();
+    this.client.close(how);
   }
 }

@@ -6,7 +6,8 @@ import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import { Duplex } from "node:stream";
 import type { Patches } from "./patches.ts";
 import type { Router } from "./router.ts";
-import { steeredOf, uplinkOffset, withFlow } from "./sockets.ts";
+import { uplinkOffset, withFlow } from "./sockets.ts";
+import type { Steered } from "./sockets.ts";
 
 type Request = ClientHttp2Session["request"];
 
@@ -32,15 +33,17 @@ export function patchHttp2(patches: Patches, router: Router): void {
       const caller = router.caller();
       const offset = uplinkOffset(socket);
       const number = ++requests;
-      const steered = withFlow(socket, (flow) => {
-        flow.announced = true;
-        flow.flow.useBy(caller, offset);
-        flow.flow.requestOpened(number);
+      let latest: Steered | undefined;
+      const steered = withFlow(socket, (state) => {
+        latest = state;
+        state.announced = true;
+        state.flow.useBy(caller, offset);
+        state.flow.requestOpened(number);
       });
       if (!steered) router.unsteeredUse(socket, caller);
       const stream = original.apply(this, args);
-      stream.once("response", () => steeredOf(socket)?.flow.requestAnswered(number));
-      stream.once("close", () => steeredOf(socket)?.flow.requestClosed(number));
+      stream.once("response", () => latest?.flow.requestAnswered(number));
+      stream.once("close", () => latest?.flow.requestClosed(number));
       return stream;
     };
   });

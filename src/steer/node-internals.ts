@@ -9,7 +9,8 @@ import { FaultcoreError } from "../errors.ts";
 export interface ConnectRequest {
   oncomplete?: ((status: number, handle: TcpHandle, request: ConnectRequest, readable: boolean, writable: boolean) => void) | undefined;
   localAddress?: string;
-  localPort?: number;
+  /** Node only tests whether it is there: a text, because the port of an unconnected socket is 0. */
+  localPort?: number | string;
 }
 
 export interface SocketName {
@@ -94,4 +95,5 @@ for (const [errno, [code]] of getSystemErrorMap()) errnos.set(code, errno);
 
 export const ECONNRESET: number = errnos.get("ECONNRESET") as number;
 export const ENOTCONN: number = errnos.get("ENOTCONN") as number;
+export const ECANCELED: number = errnos.get("ECANCELED") as number;
 export const EINVAL: number = errnos.get("EINVAL") as number;

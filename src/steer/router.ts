@@ -50,6 +50,9 @@ export interface DialFailure {
   readonly injected: boolean;
 }
 
+/** How a handle was closed: with a FIN, with a reset, or only here because another process has it now. */
+export type CloseKind = "close" | "reset" | "sent away";
+
 /** One steered connection, from the program's side. */
 export interface SteeredFlow {
   /** The flow is used by this caller: binds it to the caller's scope. `offset`: bytes written so far. */
@@ -66,7 +69,7 @@ export interface SteeredFlow {
   /** What a reset of the leg stands for; errno 0: it is a reset. */
   storedError(): { readonly errno: number; readonly injected: boolean };
   /** The program closed the handle. */
-  closed(): void;
+  closed(how: CloseKind): void;
 }
 
 export interface Router {

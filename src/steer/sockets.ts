@@ -114,17 +114,18 @@ export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket
 }
 
 /**
- * Watches a handle's reads. The end of file of the program's leg counts only when the relay said that the peer really ended; the
- * handle reports an end and an error alike without data, and a read into the program's own buffer too, but only that one moves
- * `bytesRead`.
+ * Watches a handle's reads. Without data the handle reports an end of file or an error: an end counts only when the relay said that the
+ * peer really ended. Who reads into a buffer of its own never gets data; then a read that moves `bytesRead` is one.
  */
-export function watchReads(handle: StreamHandle, ownerSymbol: symbol, steered: Steered): void {
-  const accessor = findAccessor(handle, "onread");
-  if (accessor === undefined) return;
+export function watchReads(handle: StreamHandle, socket: object, ownerSymbol: symbol, steered: Steered): void {
+  const holder = holderOf(handle, "onread");
+  if (holder === undefined) return;
+  const ownBuffer = readsIntoOwnBuffer(socket);
   let seen = handle.bytesRead;
   const watch = (inner: NonNullable<StreamHandle["onread"]>): NonNullable<StreamHandle["onread"]> =>
     function onread(this: StreamHandle, data: ArrayBuffer | undefined): unknown {
-      if (data === undefined && this.bytesRead === seen && !steered.flow.finIsGenuine()) {
+      const over = data === undefined && !(ownBuffer && this.bytesRead !== seen);
+      if (over && !steered.flow.finIsGenuine()) {
         const owner = this[ownerSymbol] as Socket | null | undefined;
         owner?.destroy(errnoException(ECONNRESET, "read"));
         return undefined;
@@ -143,19 +144,25 @@ export function watchReads(handle: StreamHandle, ownerSymbol: symbol, steered: S
   Object.defineProperty(handle, "onread", {
     configurable: true,
     get(this: StreamHandle) {
-      return accessor.get?.call(this);
+      return Reflect.get(holder, "onread", this) as StreamHandle["onread"];
     },
     set(this: StreamHandle, inner: StreamHandle["onread"]) {
-      accessor.set?.call(this, typeof inner === "function" ? watch(inner) : inner);
+      Reflect.set(holder, "onread", typeof inner === "function" ? watch(inner) : inner, this);
     },
   });
   if (current !== undefined) handle.onread = current;
 }
 
-function findAccessor(object: object, name: string): PropertyDescriptor | undefined {
+/** The option `onread` of `net.connect`. */
+function readsIntoOwnBuffer(socket: object): boolean {
+  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === "kBuffer");
+  return symbol !== undefined && Boolean((socket as Record<symbol, unknown>)[symbol]);
+}
+
+/** Where an inherited property is. That of `onread` on Node 20 looks like plain data; its setter runs for whoever is the receiver. */
+function holderOf(object: object, name: string): object | undefined {
   for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at) as object | null) {
-    const descriptor = Object.getOwnPropertyDescriptor(at, name);
-    if (descriptor !== undefined) return descriptor.set === undefined ? undefined : descriptor;
+    if (Object.hasOwn(at, name)) return at === object ? undefined : at;
   }
   return undefined;
 }

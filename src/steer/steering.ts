@@ -6,10 +6,10 @@ import { AsyncResource } from "node:async_hooks";
 import type { Socket } from "node:net";
 import { isLoopback } from "../internal/addresses.ts";
 import { brandInjected } from "../internal/brand.ts";
-import { ECONNRESET, EINVAL, ENOTCONN, connectException } from "./node-internals.ts";
+import { ECANCELED, ECONNRESET, EINVAL, ENOTCONN, connectException } from "./node-internals.ts";
 import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
 import { hide } from "./patches.ts";
-import type { DialFailure, Endpoint, Origin, Router, SteeredFlow } from "./router.ts";
+import type { CloseKind, DialFailure, Endpoint, Origin, Router, SteeredFlow } from "./router.ts";
 import { hostOf, markSteered, translateErrors, watchReads } from "./sockets.ts";
 import type { Steered } from "./sockets.ts";
 
@@ -95,7 +95,7 @@ export class Steering {
     translateErrors(this.#socket, steered);
     // TLS reads through a wrap of its own.
     const reader = (this.#socket as unknown as { _handle: StreamHandle | null })._handle ?? this.#handle;
-    watchReads(reader, this.#tcp.ownerSymbol, steered);
+    watchReads(reader, this.#socket, this.#tcp.ownerSymbol, steered);
     return 0;
   }
 
@@ -127,12 +127,19 @@ export class Steering {
       return 0;
     });
     hide(handle, "close", (callback?: () => void) => {
-      this.#end();
-      return this.#originals.close.call(handle, callback);
+      const dialling = !this.#settled;
+      // A socket that was sent to another process is closed here and lives on there.
+      const sentAway = (this.#socket as unknown as { _handle: unknown })._handle === null && !this.#socket.destroyed;
+      this.#end(sentAway ? "sent away" : "close");
+      return this.#originals.close.call(handle, () => {
+        // As libuv does with a connect that is under way.
+        if (dialling) this.#oncomplete(ECANCELED);
+        callback?.();
+      });
     });
     hide(handle, "reset", (callback?: () => void) => {
       const errno = this.#originals.reset.call(handle, callback);
-      if (errno === 0) this.#end();
+      if (errno === 0) this.#end("reset");
       return errno;
     });
   }
@@ -147,9 +154,9 @@ export class Steering {
     return { address: name.address ?? "", family: name.family ?? "", port: name.port ?? 0 };
   }
 
-  #end(): void {
+  #end(how: CloseKind): void {
     this.#settled = true;
-    this.#flow?.closed();
+    this.#flow?.closed(how);
   }
 
   #connected(local: Endpoint, remote: Endpoint): void {
@@ -203,7 +210,7 @@ export class Steering {
   #nameUnconnected(local: string): void {
     const colon = local.lastIndexOf(":");
     this.#request.localAddress = local.slice(0, colon);
-    this.#request.localPort = Number(local.slice(colon + 1));
+    this.#request.localPort = local.slice(colon + 1);
     this.#intercept((error) => {
       delete (error as { localAddress?: unknown }).localAddress;
       delete (error as { localPort?: unknown }).localPort;
