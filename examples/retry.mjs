@@ -19,7 +19,6 @@ async function getWithRetry(attempts) {
 
 for (const attempts of [1, 2, 4]) {
   const scope = faultScope({ connectionError: { kind: "refused", prob: "30%" }, seed: 7 });
-
   const results = await scope.run(() => Promise.allSettled(Array.from({ length: 20 }, () => getWithRetry(attempts))));
   const failed = results.filter(({ status }) => status === "rejected").length;
   console.log(`${attempts} attempt(s): ${failed} of 20 calls failed, ${scope.report().injected} connections were refused`);

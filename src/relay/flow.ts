@@ -162,8 +162,12 @@ export class RelayFlow implements PipeOwner {
     this.downlink.push(chunk, this.current?.down, nowNs);
   }
 
-  released(pipe: Pipe, _bytes: number, nowNs: number): void {
+  /** Events leave before the bytes that they explain. */
+  releasing(): void {
     this.#context.flushEvents();
+  }
+
+  released(pipe: Pipe, _bytes: number, nowNs: number): void {
     if (pipe === this.downlink) {
       this.receiveTimeout.received();
       this.uplink.peerReleased(nowNs);

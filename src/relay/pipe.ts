@@ -11,6 +11,8 @@ import type { DeadlineClock, Waiter } from "./clock.ts";
 import type { PipeEnd } from "./pipe-end.ts";
 
 export interface PipeOwner {
+  /** Bytes are about to be handed to the outgoing socket. */
+  releasing(): void;
   /** Bytes were handed to the outgoing socket. */
   released(pipe: Pipe, bytes: number, nowNs: number): void;
   /** The direction's end has arrived on the other side. */
@@ -146,6 +148,7 @@ export class Pipe implements Waiter {
     const sink = this.sink;
     let left = bytes;
     this.held -= bytes;
+    this.#owner.releasing();
     sink?.cork();
     while (left > 0) {
       const chunk = this.#chunks[this.#firstChunk] as Buffer;
@@ -169,6 +172,7 @@ export class Pipe implements Waiter {
   }
 
   #write(chunk: Buffer, nowNs: number): void {
+    this.#owner.releasing();
     if (this.sink?.writable === true) this.sink.write(chunk);
     this.#owner.released(this, chunk.length, nowNs);
     this.#throttle();

@@ -82,7 +82,7 @@ export function patchNet(patches: Patches, router: Router): void {
       if (steered !== undefined) {
         markSteered(this, steered);
         translateErrors(this as unknown as Socket, steered);
-        watchReads(handle, this, tcp.ownerSymbol, steered);
+        watchReads(handle, this as unknown as Socket, tcp.ownerSymbol, steered);
       }
       return handle;
     };

@@ -115,22 +115,20 @@ export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket
 
 /**
  * Watches a handle's reads. Without data the handle reports an end of file or an error: an end counts only when the relay said that the
- * peer really ended. Who reads into a buffer of its own never gets data; then a read that moves `bytesRead` is one.
+ * peer really ended.
  */
-export function watchReads(handle: StreamHandle, socket: object, ownerSymbol: symbol, steered: Steered): void {
+export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: symbol, steered: Steered): void {
   const holder = holderOf(handle, "onread");
   if (holder === undefined) return;
   const ownBuffer = readsIntoOwnBuffer(socket);
-  let seen = handle.bytesRead;
+  if (ownBuffer) watchEnd(socket, steered);
   const watch = (inner: NonNullable<StreamHandle["onread"]>): NonNullable<StreamHandle["onread"]> =>
     function onread(this: StreamHandle, data: ArrayBuffer | undefined): unknown {
-      const over = data === undefined && !(ownBuffer && this.bytesRead !== seen);
-      if (over && !steered.flow.finIsGenuine()) {
+      if (data === undefined && !ownBuffer && !steered.flow.finIsGenuine()) {
         const owner = this[ownerSymbol] as Socket | null | undefined;
         owner?.destroy(errnoException(ECONNRESET, "read"));
         return undefined;
       }
-      seen = this.bytesRead;
       steered.waiting = false;
       steered.reading++;
       try {
@@ -153,10 +151,20 @@ export function watchReads(handle: StreamHandle, socket: object, ownerSymbol: sy
   if (current !== undefined) handle.onread = current;
 }
 
+/** Who reads into a buffer of its own never gets data from the handle: there the end shows when it is passed on. */
+function watchEnd(socket: Socket, steered: Steered): void {
+  const { push } = socket;
+  hide(socket, "push", function pushSteered(this: Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
+    if (chunk !== null || steered.flow.finIsGenuine()) return push.call(this, chunk, encoding);
+    this.destroy(errnoException(ECONNRESET, "read"));
+    return false;
+  });
+}
+
 /** The option `onread` of `net.connect`. */
-function readsIntoOwnBuffer(socket: object): boolean {
+function readsIntoOwnBuffer(socket: Socket): boolean {
   const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === "kBuffer");
-  return symbol !== undefined && Boolean((socket as Record<symbol, unknown>)[symbol]);
+  return symbol !== undefined && Boolean((socket as unknown as Record<symbol, unknown>)[symbol]);
 }
 
 /** Where an inherited property is. That of `onread` on Node 20 looks like plain data; its setter runs for whoever is the receiver. */

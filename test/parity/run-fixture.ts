@@ -83,7 +83,7 @@ export async function descriptorsPerConnection(node: NodeBinary, mode: Mode): Pr
 }
 
 // Processes wait more than they compute, but too many at once would make timers late.
-const slots = Math.max(3, availableParallelism() * 2);
+const slots = Math.max(4, availableParallelism() * 2);
 const waiting: (() => void)[] = [];
 let running = 0;
 

@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { difference } from "./kit/difference.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -36,9 +37,12 @@ function start(node, args) {
 
 async function traces(node, args) {
   const { output, errors, code, signal } = await start(node, args);
-  const lines = output.split("\n").filter((line) => line.startsWith('{"case"')).map((line) => JSON.parse(line));
+  const lines = output
+    .split("\n")
+    .filter((line) => line.startsWith('{"case"'))
+    .map((line) => JSON.parse(line));
   const result = new Map(lines.map((line) => [line.case, line.trace]));
-  result.set(`exit of ${selection.join(" ") || args.slice(-1)}`, { code, signal, errors: errors.slice(0, 2000) });
+  result.set(`the process of ${args.at(-1)} ends by itself`, { process: [`code ${code}, signal ${signal} ${errors.slice(0, 2000)}`] });
   return result;
 }
 
@@ -62,7 +66,7 @@ async function work() {
       const key = `${node}\0${name}`;
       if (!seen.has(key)) seen.set(key, new Map());
       const variants = seen.get(key);
-      const text = JSON.stringify(trace, null, 1);
+      const text = JSON.stringify(trace);
       if (!variants.has(text)) variants.set(text, []);
       variants.get(text).push(run);
     }
@@ -78,12 +82,8 @@ for (const [key, variants] of seen) {
   const sorted = [...variants].sort((a, b) => Math.min(...a[1]) - Math.min(...b[1]));
   console.log(`\n${node}: "${name}" has ${variants.size} traces: ${sorted.map(([, runs]) => runs.length).join(" + ")} runs`);
   if (values.quiet) continue;
-  const base = new Set(sorted[0][0].split("\n"));
   for (const [text, runs] of sorted.slice(1, 4)) {
-    const other = new Set(text.split("\n"));
-    for (const line of base) if (!other.has(line)) console.log(`  - ${line.slice(0, 400)}`);
-    for (const line of other) if (!base.has(line)) console.log(`  + ${line.slice(0, 400)}`);
-    console.log(`  (runs ${runs.slice(0, 6).join(" ")})`);
+    console.log(`  runs ${runs.slice(0, 6).join(" ")}:\n${difference(JSON.parse(sorted[0][0]), JSON.parse(text))}`);
   }
 }
 console.log(`${varying} of ${seen.size} cases vary`);

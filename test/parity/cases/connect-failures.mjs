@@ -88,7 +88,7 @@ export const cases = {
     await t.event(socket, "close");
   },
 
-  "refused without an error listener": async (t) => {
+  "refused without an error listener": async () => {
     net.connect(closedPort, host);
     await new Promise((resolve) => process.once("uncaughtException", resolve));
   },
@@ -235,9 +235,12 @@ export const cases = {
 
   "an error in the connect callback": async (t) => {
     const server = await t.echo();
-    const socket = t.watch(net.connect(server.port, host, () => {
-      throw new Error("thrown by a listener");
-    }), "client");
+    const socket = t.watch(
+      net.connect(server.port, host, () => {
+        throw new Error("thrown by a listener");
+      }),
+      "client",
+    );
     await new Promise((resolve) => process.once("uncaughtException", resolve));
     t.log("client", "after the exception", stateOf(socket));
     socket.destroy();

@@ -21,7 +21,8 @@ function lookupOf(t, addresses, { defer = setImmediate, error } = {}) {
   };
 }
 
-const notFound = () => Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { errno: -3008, code: "ENOTFOUND", syscall: "getaddrinfo", hostname: host });
+const notFound = () =>
+  Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { errno: -3008, code: "ENOTFOUND", syscall: "getaddrinfo", hostname: host });
 const now = (fn) => fn();
 
 /** Watched before it connects: a lookup that answers at once would be missed otherwise. */
@@ -30,16 +31,20 @@ function dial(t, options) {
 }
 
 /** Talks to an echo server through a lookup with these answers. */
-const echo = (addresses, { server: serverOptions, lookup, ...options } = {}) => async (t) => {
-  const server = await t.echo(serverOptions);
-  const socket = dial(t, { port: server.port, host, ...options, lookup: lookupOf(t, addresses, lookup) });
-  await t.talk(socket);
-};
+const echo =
+  (addresses, { server: serverOptions, lookup, ...options } = {}) =>
+  async (t) => {
+    const server = await t.echo(serverOptions);
+    const socket = dial(t, { port: server.port, host, ...options, lookup: lookupOf(t, addresses, lookup) });
+    await t.talk(socket);
+  };
 
 /** Nobody listens: the trace is that of the failure. */
-const fails = (addresses, { lookup, port = closedPort, ...options } = {}) => async (t) => {
-  dial(t, { port, host, ...options, lookup: lookupOf(t, addresses, lookup) });
-};
+const fails =
+  (addresses, { lookup, port = closedPort, ...options } = {}) =>
+  async (t) => {
+    dial(t, { port, host, ...options, lookup: lookupOf(t, addresses, lookup) });
+  };
 
 export const cases = {
   "a lookup that answers at once": echo([v4], { lookup: { defer: now } }),
@@ -63,7 +68,10 @@ export const cases = {
   "a lookup that finds nothing, autoSelectFamily off": fails([v4], { autoSelectFamily: false, lookup: { error: notFound() } }),
   "every answer refuses": fails([v6, v4]),
   "every answer refuses, IPv4 first": fails([v4, v6]),
-  "every answer is unreachable": fails([{ address: "255.255.255.255", family: 4 }, { address: "ff02::1", family: 6 }]),
+  "every answer is unreachable": fails([
+    { address: "255.255.255.255", family: 4 },
+    { address: "ff02::1", family: 6 },
+  ]),
   "one answer is unreachable and one refuses": fails([{ address: "ff02::1", family: 6 }, v4]),
   "one answer refuses and one is unreachable": fails([v4, { address: "ff02::1", family: 6 }]),
   "the only answer refuses": fails([v4]),

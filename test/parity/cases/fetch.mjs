@@ -15,7 +15,11 @@ async function get(t, fetch, target, { actor = "fetch", headers = {}, ...options
   try {
     // Idle connections of the global agent would be part of the next case.
     const response = await fetch(target, { headers: { connection: "close", ...headers }, ...options });
-    t.log(actor, "response", { status: response.status, headers: headersOf(Object.fromEntries(response.headers)), redirected: response.redirected });
+    t.log(actor, "response", {
+      status: response.status,
+      headers: headersOf(Object.fromEntries(response.headers)),
+      redirected: response.redirected,
+    });
     const text = await response.text();
     t.log(actor, "text", text.length > 200 ? text.length : text);
   } catch (error) {
@@ -30,11 +34,11 @@ const answer = (onSocket) => async (t, fetch) => {
 };
 
 const both = {
-  "GET": async (t, fetch) => get(t, fetch, url(await serveHttp(t, hello))),
+  GET: async (t, fetch) => get(t, fetch, url(await serveHttp(t, hello))),
   "GET from localhost": async (t, fetch) => get(t, fetch, url(await serveHttp(t, hello), { host: "localhost" })),
   "GET from ::1": async (t, fetch) => get(t, fetch, url(await serveHttp(t, hello, { host: "::1" }), { host: "[::1]" })),
 
-  "POST": async (t, fetch) => {
+  POST: async (t, fetch) => {
     const server = await serveHttp(t, (request, response) => request.pipe(response));
     await get(t, fetch, url(server), { method: "POST", body: "a body" });
   },
@@ -76,7 +80,9 @@ const both = {
 
   "when the server ends without an answer": answer((socket) => socket.end()),
   "when the server resets without an answer": answer((socket) => socket.resetAndDestroy()),
-  "when the server ends in the middle of a body": answer((socket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly a part")),
+  "when the server ends in the middle of a body": answer((socket) =>
+    socket.end("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly a part"),
+  ),
   "when the server does not speak HTTP": answer((socket) => socket.end("SSH-2.0-OpenSSH_9.9\r\n")),
 
   "when the server resets in the middle of a body": async (t, fetch) => {
@@ -179,7 +185,9 @@ export const cases = {
   "undici times out while it waits for the head": async (t) => {
     const server = await serveHttp(t, () => {});
     const client = new undici.Client(`http://127.0.0.1:${server.port}`, { headersTimeout: 200 });
-    await client.request({ path: "/", method: "GET" }).catch((error) => t.log("client", "rejected", { name: error.name, code: error.code, message: error.message }));
+    await client
+      .request({ path: "/", method: "GET" })
+      .catch((error) => t.log("client", "rejected", { name: error.name, code: error.code, message: error.message }));
     await client.destroy();
   },
 
@@ -189,6 +197,7 @@ export const cases = {
     const http = await import("node:http");
     const proxy = http.createServer().on("connect", (request, socket) => {
       t.log("proxy", "connect", { url: request.url });
+      socket.on("error", () => {});
       const upstream = net.connect(target.port, "127.0.0.1", () => {
         socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
         socket.pipe(upstream).pipe(socket);
@@ -203,7 +212,9 @@ export const cases = {
 
   "undici speaks HTTP/2": async (t) => {
     const http2 = await import("node:http2");
-    const server = http2.createSecureServer(certificates.localhost, (request, response) => response.end(`${request.httpVersion} ${request.url}`));
+    const server = http2.createSecureServer(certificates.localhost, (request, response) =>
+      response.end(`${request.httpVersion} ${request.url}`),
+    );
     const port = await t.serve(server);
     const client = new undici.Client(`https://localhost:${port}`, { allowH2: true, connect: { ca: certificates.authority } });
     const { statusCode, body } = await client.request({ path: "/h2", method: "GET" });

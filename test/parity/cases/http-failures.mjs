@@ -24,7 +24,10 @@ export const cases = {
     await send(t, { port: closedPort }, { host: "localhost" }).done;
   },
   "a request to two addresses is refused": async (t) => {
-    const addresses = [{ address: "::1", family: 6 }, { address: "127.0.0.1", family: 4 }];
+    const addresses = [
+      { address: "::1", family: 6 },
+      { address: "127.0.0.1", family: 4 },
+    ];
     const lookup = (_, options, callback) => setImmediate(() => callback(null, options.all ? addresses : "127.0.0.1", 4));
     await send(t, { port: closedPort }, { host: "service.test", lookup }).done;
   },

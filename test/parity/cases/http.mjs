@@ -9,7 +9,7 @@ const echoBody = (request, response) => request.pipe(response);
 const hello = (_, response) => response.end("hello");
 
 export const cases = {
-  "GET": async (t) => {
+  GET: async (t) => {
     const server = await serveHttp(t, hello);
     await send(t, server, { path: "/path?query" }).done;
   },
@@ -30,12 +30,12 @@ export const cases = {
     http.globalAgent.destroy();
   },
 
-  "HEAD": async (t) => {
+  HEAD: async (t) => {
     const server = await serveHttp(t, hello);
     await send(t, server, { method: "HEAD" }).done;
   },
 
-  "POST": async (t) => {
+  POST: async (t) => {
     const server = await serveHttp(t, echoBody);
     await send(t, server, { method: "POST", headers: { "content-length": 9 } }, { body: "some body" }).done;
   },
@@ -109,7 +109,7 @@ export const cases = {
     await send(t, server).done;
   },
 
-  "Upgrade": async (t) => {
+  Upgrade: async (t) => {
     const server = await serveHttp(t, hello);
     server.server.on("upgrade", (request, socket, head) => {
       t.log("server", "upgrade", { url: request.url, head: String(head) });
@@ -134,6 +134,7 @@ export const cases = {
     const target = await t.echo({ name: "target" });
     const proxy = http.createServer().on("connect", (request, socket, head) => {
       t.log("proxy", "connect", { url: request.url, head: String(head) });
+      socket.on("error", () => {});
       const upstream = net.connect(target.port, "127.0.0.1", () => {
         socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
         socket.pipe(upstream).pipe(socket);
@@ -152,6 +153,7 @@ export const cases = {
   "a CONNECT tunnel for HTTPS": async (t) => {
     const target = await serveHttp(t, hello, { secure: true });
     const proxy = http.createServer().on("connect", (_, socket) => {
+      socket.on("error", () => {});
       const upstream = net.connect(target.port, "127.0.0.1", () => {
         socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
         socket.pipe(upstream).pipe(socket);
@@ -178,7 +180,7 @@ export const cases = {
     t.log("answers", text.match(/answer to \/\d/g).join(", "));
   },
 
-  "HTTPS": async (t) => {
+  HTTPS: async (t) => {
     const server = await serveHttp(t, hello, { secure: true });
     await send(t, server, { protocol: "https:", ca: certificates.authority, servername: "localhost" }).done;
   },

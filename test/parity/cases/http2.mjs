@@ -1,71 +1,8 @@
 // HTTP/2, over TLS and in the clear.
 import http2 from "node:http2";
 import { closedPort } from "../kit/case.mjs";
-import { addressesOf, describeError } from "../kit/describe.mjs";
-import { headersOf } from "../kit/http.mjs";
-import { certificates } from "../kit/tls.mjs";
-
-const host = "127.0.0.1";
-
-async function serve(t, onStream, { secure = true, ...options } = {}) {
-  const server = secure ? http2.createSecureServer({ ...certificates.localhost, ...options }) : http2.createServer(options);
-  const sessions = [];
-  server.on("session", (session) => {
-    sessions.push(session);
-    session.on("goaway", (code, last) => t.log("server session", "goaway", { code, last }));
-    session.on("error", (error) => t.logError("server session", "error", error));
-    session.on("close", () => t.log("server session", "close"));
-  });
-  server.on("sessionError", (error) => t.log("server", "sessionError", error?.code ?? error?.message));
-  server.on("stream", (stream, headers) => {
-    const actor = `server stream ${stream.id}`;
-    t.log(actor, "stream", headersOf(headers));
-    watchStream(t, stream, actor);
-    onStream(stream, headers);
-  });
-  server.on("timeout", () => {});
-  return { server, port: await t.serve(server), secure, sessions };
-}
-
-function watchStream(t, stream, actor) {
-  stream.on("response", (headers) => t.log(actor, "response", headersOf(headers)));
-  stream.on("headers", (headers) => t.log(actor, "headers", headersOf(headers)));
-  stream.on("continue", () => t.log(actor, "continue"));
-  stream.on("trailers", (headers) => t.log(actor, "trailers", headersOf(headers)));
-  stream.on("data", (chunk) => t.trace.addData(actor, chunk));
-  stream.on("end", () => t.log(actor, "end"));
-  stream.on("aborted", () => t.log(actor, "aborted"));
-  stream.on("timeout", () => t.log(actor, "timeout"));
-  stream.on("error", (error) => t.logError(actor, "error", error));
-  stream.on("close", () => t.log(actor, "close", { rst: stream.rstCode, aborted: stream.aborted, destroyed: stream.destroyed }));
-  return stream;
-}
-
-function connect(t, { port, secure }, options = {}) {
-  const url = `${secure ? "https" : "http"}://localhost:${port}`;
-  const session = http2.connect(url, { ca: certificates.authority, host, ...options });
-  const state = () => ({ destroyed: session.destroyed, closed: session.closed, connecting: session.connecting });
-  session.on("connect", (_, socket) => {
-    t.trace.namePort(socket.localPort, "port of session");
-    t.log("session", "connect", { ...addressesOf(session.socket), alpn: session.alpnProtocol, encrypted: session.encrypted, ...state() });
-  });
-  session.on("remoteSettings", ({ maxFrameSize, enablePush }) => t.log("session settings", "remote", { maxFrameSize, enablePush }));
-  session.on("goaway", (code, last) => t.log("session", "goaway", { code, last }));
-  session.on("timeout", () => t.log("session", "timeout"));
-  session.on("error", (error) => t.logError("session", "error", error));
-  const closed = new Promise((resolve) => session.on("close", () => {
-    t.log("session", "close", state());
-    resolve();
-  }));
-  t.cleanup(() => session.destroy());
-  return { session, closed };
-}
-
-function request(t, session, headers = {}, { actor = "stream", body, end = true, ...options } = {}) {
-  const stream = watchStream(t, session.request({ ":path": "/", ...headers }, { endStream: false, ...options }), actor);
-  if (end) stream.end(body);
-  return { stream, done: t.event(stream, "close") };
-}
+import { describeError } from "../kit/describe.mjs";
+import { connect, request, serve } from "../kit/http2.mjs";
 
 const echo = (stream) => {
   stream.respond({ ":status": 200 });
@@ -123,10 +60,12 @@ export const cases = {
     const { session, closed } = connect(t, server);
     await t.event(session, "connect");
     const payload = Buffer.from("12345678");
-    await new Promise((resolve) => session.ping(payload, (error, _, answer) => {
-      t.log("session", "pong", { error, same: answer.equals(payload) });
-      resolve();
-    }));
+    await new Promise((resolve) =>
+      session.ping(payload, (error, _, answer) => {
+        t.log("session", "pong", { error, same: answer.equals(payload) });
+        resolve();
+      }),
+    );
     session.close();
     await closed;
   },
@@ -267,11 +206,15 @@ export const cases = {
     return { port, secure: false };
   }),
   "HTTP/2 to a server that resets": fails(async (t) => {
-    const { port } = await t.listen((socket) => socket.once("data", () => socket.resetAndDestroy()), { watch: { bytes: false, data: false } });
+    const { port } = await t.listen((socket) => socket.once("data", () => socket.resetAndDestroy()), {
+      watch: { bytes: false, data: false },
+    });
     return { port, secure: false };
   }),
   "HTTP/2 to a server that speaks HTTP/1": fails(async (t) => {
-    const { port } = await t.listen((socket) => socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")), { watch: { bytes: false, data: false } });
+    const { port } = await t.listen((socket) => socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")), {
+      watch: { bytes: false, data: false },
+    });
     return { port, secure: false };
   }),
   "HTTP/2 with an unknown authority": async (t) => {

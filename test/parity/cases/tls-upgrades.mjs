@@ -9,16 +9,19 @@ const host = "127.0.0.1";
 
 /** A server that answers "STARTTLS\n" with "OK\n" and speaks TLS from then on. */
 async function starttlsServer(t, onSecure = (secure) => secure.pipe(secure)) {
-  return t.listen((socket) => {
-    t.log("server", "greets");
-    socket.write("220 ready\n");
-    socket.once("data", () => {
-      socket.write("OK\n");
-      const secure = new tls.TLSSocket(socket, { isServer: true, ...certificates.localhost });
-      t.watch(secure, "secure server", { bytes: false, addresses: false });
-      onSecure(secure, socket);
-    });
-  }, { watch: { data: false, bytes: false } });
+  return t.listen(
+    (socket) => {
+      t.log("server", "greets");
+      socket.write("220 ready\n");
+      socket.once("data", () => {
+        socket.write("OK\n");
+        const secure = new tls.TLSSocket(socket, { isServer: true, ...certificates.localhost });
+        t.watch(secure, "secure server", { bytes: false, addresses: false });
+        onSecure(secure, socket);
+      });
+    },
+    { watch: { data: false, bytes: false } },
+  );
 }
 
 /** The plain exchange up to the point where TLS starts. */
@@ -53,7 +56,7 @@ function duplexOver(socket) {
 }
 
 export const cases = {
-  "STARTTLS": async (t) => {
+  STARTTLS: async (t) => {
     const server = await starttlsServer(t);
     const { secure, below } = await upgrade(t, server);
     await t.event(secure, "secureConnect");
@@ -102,7 +105,9 @@ export const cases = {
     below.write("STARTTLS\n");
     await t.event(below, "data");
     const secure = t.watch(new tls.TLSSocket(below, { ca: certificates.authority }), "client", { bytes: false });
-    secure.on("secure", () => t.log("client", "secure", { protocol: secure.getProtocol(), problem: secure.ssl.verifyError()?.code ?? null }));
+    secure.on("secure", () =>
+      t.log("client", "secure", { protocol: secure.getProtocol(), problem: secure.ssl.verifyError()?.code ?? null }),
+    );
     await t.talk(secure, "by hand");
   },
 

@@ -40,7 +40,10 @@ export const cases = {
   "TLS with an own identity check": fails({ checkServerIdentity: () => new Error("not the one I know") }),
   "TLS without a common version": fails({ maxVersion: "TLSv1.2" }, { minVersion: "TLSv1.3" }),
   "TLS without a common cipher": fails({ maxVersion: "TLSv1.2", ciphers: "ECDHE-RSA-AES128-GCM-SHA256" }),
-  "TLS without the certificate that the server wants, 1.2": fails({ maxVersion: "TLSv1.2" }, { requestCert: true, ca: certificates.authority }),
+  "TLS without the certificate that the server wants, 1.2": fails(
+    { maxVersion: "TLSv1.2" },
+    { requestCert: true, ca: certificates.authority },
+  ),
 
   "TLS without the certificate that the server wants, 1.3": async (t) => {
     const server = await echoSecure(t, { requestCert: true, ca: certificates.authority });
@@ -50,7 +53,10 @@ export const cases = {
   },
 
   "TLS with a name per host": async (t) => {
-    const contexts = { "first.test": tls.createSecureContext(certificates.first), "second.test": tls.createSecureContext(certificates.second) };
+    const contexts = {
+      "first.test": tls.createSecureContext(certificates.first),
+      "second.test": tls.createSecureContext(certificates.second),
+    };
     const SNICallback = (name, callback) => {
       t.log("names", "asked", name);
       callback(null, contexts[name]);
@@ -133,11 +139,14 @@ export const cases = {
   },
 
   "the TLS server resets an open connection": async (t) => {
-    const server = await t.listen((socket) => {
-      const secure = new tls.TLSSocket(socket, { isServer: true, ...certificates.localhost });
-      secure.on("error", () => {});
-      secure.once("data", () => socket.resetAndDestroy());
-    }, { watch: { data: false, bytes: false } });
+    const server = await t.listen(
+      (socket) => {
+        const secure = new tls.TLSSocket(socket, { isServer: true, ...certificates.localhost });
+        secure.on("error", () => {});
+        secure.once("data", () => socket.resetAndDestroy());
+      },
+      { watch: { data: false, bytes: false } },
+    );
     const socket = connectSecure(t, server, { maxVersion: "TLSv1.2" });
     await t.event(socket, "secureConnect");
     socket.write("reset me");
@@ -170,7 +179,10 @@ export const cases = {
 
   "TLS on a lookup of several addresses": async (t) => {
     const server = await echoSecure(t);
-    const addresses = [{ address: "::1", family: 6 }, { address: "127.0.0.1", family: 4 }];
+    const addresses = [
+      { address: "::1", family: 6 },
+      { address: "127.0.0.1", family: 4 },
+    ];
     const lookup = (_, options, callback) => setImmediate(() => callback(null, options.all ? addresses : addresses[1].address, 4));
     await t.talk(connectSecure(t, server, { host: "service.test", lookup }));
   },

@@ -1,6 +1,6 @@
 // WebSocket: the ws package, and the client that comes with Node.
 import https from "node:https";
-import WebSocket, { WebSocketServer } from "ws";
+import { WebSocket as Client, WebSocketServer } from "ws";
 import { closedPort } from "../kit/case.mjs";
 import { certificates } from "../kit/tls.mjs";
 
@@ -11,7 +11,9 @@ async function serve(t, onConnection, options = {}) {
   const http = https.createServer(certificates.localhost);
   const plain = (await import("node:http")).createServer();
   const front = options.secure ? http : plain;
-  front.on("upgrade", (request, socket, head) => server.handleUpgrade(request, socket, head, (peer) => server.emit("connection", peer, request)));
+  front.on("upgrade", (request, socket, head) =>
+    server.handleUpgrade(request, socket, head, (peer) => server.emit("connection", peer, request)),
+  );
   server.on("connection", (peer) => {
     watch(t, peer, "server");
     onConnection(peer);
@@ -35,7 +37,7 @@ function watch(t, socket, actor) {
 }
 
 function open(t, { port }, options = {}, { secure = false, actor = "client" } = {}) {
-  const socket = new WebSocket(`${secure ? "wss" : "ws"}://localhost:${port}/`, options);
+  const socket = new Client(`${secure ? "wss" : "ws"}://localhost:${port}/`, options);
   return watch(t, socket, actor);
 }
 
@@ -51,10 +53,12 @@ async function native(t, server, onOpen) {
   });
   socket.addEventListener("message", ({ data }) => t.log("client", "message", text(data)));
   socket.addEventListener("error", ({ message, error }) => t.log("client", "error", { message, code: error?.code, name: error?.name }));
-  const closed = new Promise((resolve) => socket.addEventListener("close", ({ code, reason, wasClean }) => {
-    t.log("client", "close", { code, reason, wasClean });
-    resolve();
-  }));
+  const closed = new Promise((resolve) =>
+    socket.addEventListener("close", ({ code, reason, wasClean }) => {
+      t.log("client", "close", { code, reason, wasClean });
+      resolve();
+    }),
+  );
   await closed;
 }
 
@@ -161,7 +165,10 @@ export const cases = {
   },
 
   "a WebSocket handshake that is answered with something else": async (t) => {
-    const { port } = await t.listen((socket) => socket.once("data", () => socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")), socketOnly);
+    const { port } = await t.listen(
+      (socket) => socket.once("data", () => socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")),
+      socketOnly,
+    );
     const socket = open(t, { port });
     await t.event(socket, "unexpected-response");
     socket.terminate();

@@ -15,7 +15,7 @@ function open() {
   for (const event of ["connect", "end"]) socket.on(event, () => say(event));
   socket.on("close", (hadError) => say(`close ${hadError}`));
   socket.on("error", (error) => say(`error ${error.code}`));
-  socket.on("data", (chunk) => say(`data ${chunk}`));
+  socket.on("data", (chunk) => say(`data ${String(chunk)}`));
   return socket;
 }
 
@@ -118,7 +118,7 @@ const programs = {
   },
   "a terminated worker thread": () => {
     const worker = new Worker(new URL(import.meta.url), { argv: ["inside a worker that stays", portText] });
-    worker.on("message", () => worker.terminate());
+    worker.on("message", () => void worker.terminate());
     worker.on("exit", (code) => say(`worker exit ${code}`));
   },
   "inside a worker that stays": async () => {

@@ -60,10 +60,10 @@ export class Case {
 
   /**
    * Logs everything that a socket shows. `data: false` leaves reading to somebody else; `bytes: false` leaves out counts, which
-   * vary where TLS is on top; write-side events go to an actor of their own because they race with what the peer sends.
+   * vary where TLS is on top; `ends: false` leaves out the end of the stream, which HTTP races against closing by itself; write-side events go to an actor of their own because they race with what the peer sends.
    */
-  watch(socket, actor, { data = true, bytes = true, addresses = true } = {}) {
-    const state = () => stateOf(socket, { bytes });
+  watch(socket, actor, { data = true, bytes = true, addresses = true, ends = true } = {}) {
+    const state = () => stateOf(socket, { bytes, ends });
     this.#open.add(socket);
     this.#received.set(socket, 0);
     const on = (event, describe) => socket.on(event, (...args) => this.log(actor, event, describe?.(...args)));
@@ -81,7 +81,7 @@ export class Case {
     on("ready");
     on("secureConnect");
     on("timeout");
-    on("end");
+    if (ends) on("end");
     socket.on("drain", () => this.log(`${actor}, writing`, "drain"));
     socket.on("finish", () => this.log(`${actor}, writing`, "finish"));
     on("error", (error) => describeError(error));

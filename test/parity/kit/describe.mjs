@@ -10,11 +10,12 @@ const flags = [
   ...["readableEnded", "writableEnded", "writableFinished", "allowHalfOpen"],
 ];
 
-export function stateOf(socket, { bytes = true } = {}) {
+export function stateOf(socket, { bytes = true, ends = true } = {}) {
   const { readyState, timeout, bytesRead, bytesWritten } = socket;
   const counts = bytes ? { bytesRead, bytesWritten } : {};
   const errored = socket.errored === null ? {} : { errored: socket.errored?.code ?? socket.errored?.message };
-  return { readyState, is: flags.filter((flag) => socket[flag]).join(" "), timeout, ...errored, ...counts };
+  const shown = flags.filter((flag) => socket[flag] && (ends || flag !== "readableEnded"));
+  return { readyState, is: shown.join(" "), timeout, ...errored, ...counts };
 }
 
 export function describeError(error, depth = 0) {

@@ -29,9 +29,10 @@ export function watchRequest(t, request, actor, { socket: socketOptions, read } 
     t.log(actor, "socket", { reused: request.reusedSocket, known });
     if (known) return;
     sockets.add(socket);
-    t.watch(socket, `${actor} socket`, { data: false, bytes: false, ...socketOptions });
+    t.watch(socket, `${actor} socket`, { data: false, bytes: false, ends: false, ...socketOptions });
   });
-  for (const event of ["finish", "abort", "timeout", "continue"]) request.on(event, () => t.log(event === "finish" ? `${actor}, writing` : actor, event));
+  for (const event of ["finish", "abort", "timeout", "continue"])
+    request.on(event, () => t.log(event === "finish" ? `${actor}, writing` : actor, event));
   request.on("information", ({ statusCode, headers }) => t.log(actor, "information", { statusCode, headers }));
   request.on("response", (response) => {
     watchResponse(t, response, actor, { read });
@@ -62,7 +63,12 @@ export async function serveHttp(t, onRequest, { secure = false, host, ...options
   const handler = (request, response) => {
     count++;
     const actor = count === 1 ? "server request" : `server request ${count}`;
-    t.log(actor, "request", { method: request.method, url: request.url, headers: headersOf(request.headers), remotePort: request.socket.remotePort });
+    t.log(actor, "request", {
+      method: request.method,
+      url: request.url,
+      headers: headersOf(request.headers),
+      remotePort: request.socket.remotePort,
+    });
     request.on("data", (chunk) => t.trace.addData(actor, chunk));
     request.on("end", () => t.log(actor, "end", { complete: request.complete, trailers: request.trailers }));
     request.on("error", (error) => t.log(actor, "error", describeError(error)));

@@ -7,7 +7,8 @@ export { certificates };
 
 export function secureStateOf(socket) {
   const { authorized, encrypted, alpnProtocol, servername } = socket;
-  const authorizationError = socket.authorizationError instanceof Error ? describeError(socket.authorizationError) : (socket.authorizationError ?? null);
+  const authorizationError =
+    socket.authorizationError instanceof Error ? describeError(socket.authorizationError) : (socket.authorizationError ?? null);
   return {
     ...{ authorized, authorizationError, encrypted, alpnProtocol, servername },
     protocol: socket.getProtocol(),

@@ -50,7 +50,9 @@ export class Trace {
   #line(entry) {
     if (entry.hash !== undefined) {
       const content =
-        entry.length <= shownBytes ? this.#text(JSON.stringify(entry.head.toString("latin1"))) : `sha256 ${entry.hash.copy().digest("hex").slice(0, 16)}`;
+        entry.length <= shownBytes
+          ? this.#text(JSON.stringify(entry.head.toString("latin1")))
+          : `sha256 ${entry.hash.copy().digest("hex").slice(0, 16)}`;
       return `data ${entry.length} ${content}`;
     }
     if (entry.detail === undefined) return entry.event;
