@@ -21,13 +21,13 @@ export class FlowBinding {
   down: DirectionEngine | undefined;
   readonly #context: RelayContext;
 
-  constructor(context: RelayContext, binding: Binding, policy: CompiledPolicy, seed: bigint) {
+  constructor(context: RelayContext, binding: Binding, policy: CompiledPolicy, seed: bigint, bornBound: boolean) {
     this.#context = context;
     this.scope = binding.scope;
     this.flowHash = binding.flowHash;
     this.policy = policy;
     this.key = { seed, flowHash: binding.flowHash };
-    this.fromConnect = binding.sequence === 0;
+    this.fromConnect = bornBound && binding.sequence === 0;
   }
 
   /** Builds the engines; `peerRttNs` is the measured round trip to the real peer, which loss recovery adds to the configured one. */
@@ -67,5 +67,5 @@ export function resolveBinding(context: RelayContext, binding: Binding, dial: Di
   const { governs, rule } = judgeTargets(policy.targets, { protocol: "tcp", address, port, hostname });
   if (governs) countScope(context.table, binding.scope, "flows");
   context.post({ type: "bound", scope: binding.scope, flowHash: binding.flowHash, governs, rule });
-  return governs ? new FlowBinding(context, binding, policy, row.seed) : undefined;
+  return governs ? new FlowBinding(context, binding, policy, row.seed, dial.bound) : undefined;
 }

@@ -32,6 +32,7 @@ export class RelayClient implements RelayListener, FlowOwner {
   readonly #flows = new Map<number, FlowClient>();
   readonly #queue: FlowClient[] = [];
   #legsStarted = 0;
+  readonly #pings: ((alive: boolean) => void)[] = [];
   readonly policies: KnownPolicies;
   readonly exit: ExitFlush;
 
@@ -67,7 +68,10 @@ export class RelayClient implements RelayListener, FlowOwner {
     this.start();
     const flow = new FlowClient(this, openFlow(this.table), request);
     this.#flows.set(flow.id, flow);
-    if (key !== undefined) flow.bind(key, 0);
+    if (key !== undefined) {
+      flow.bornBound = true;
+      flow.bind(key, 0);
+    }
     this.host.hold();
     this.#queue.push(flow);
     try {
@@ -113,8 +117,27 @@ export class RelayClient implements RelayListener, FlowOwner {
       localPort: request.localPort,
       startNs: request.startNs,
       attempt: request.attempt,
+      bound: flow.bornBound,
     };
     this.host.post(message);
+  }
+
+  /** Calls back with whether the relay is alive: true when it answers, false when it is gone. */
+  whenAlive(callback: (alive: boolean) => void): void {
+    if (!this.host.running) {
+      callback(false);
+      return;
+    }
+    this.#pings.push(callback);
+    this.host.hold();
+    this.host.post({ type: "ping" });
+  }
+
+  #answerPings(count: number, alive: boolean): void {
+    for (const callback of this.#pings.splice(0, count)) {
+      this.host.drop();
+      callback(alive);
+    }
   }
 
   bind(flow: FlowClient, key: FlowKey, offset: number): void {
@@ -206,6 +229,9 @@ export class RelayClient implements RelayListener, FlowOwner {
       case "accepted":
         this.#startQueued();
         return;
+      case "pong":
+        this.#answerPings(1, true);
+        return;
       case "flushed":
         this.exit.flushed(message.token);
         return;
@@ -227,6 +253,7 @@ export class RelayClient implements RelayListener, FlowOwner {
   died(cause: Error | undefined): void {
     const flows = [...this.#flows.values()].filter((flow) => flow.started);
     this.exit.release();
+    this.#answerPings(this.#pings.length, false);
     this.#listener.relayDied(cause, flows.length);
     for (const flow of flows) {
       this.#settle(flow);

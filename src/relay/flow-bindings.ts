@@ -29,6 +29,8 @@ export class FlowBindings {
 
   /** The binding that was published before the dial: it governs the connect. */
   bindFirst(): void {
+    // What is published for a flow that nobody's scope opened belongs to a use, and waits for its bytes.
+    if (!this.#flow.dial.bound) return;
     this.#read();
     const first = this.#coming.shift();
     if (first !== undefined) this.#bind(first, undefined);
@@ -39,6 +41,12 @@ export class FlowBindings {
     this.#read();
     const next = this.#coming[0];
     return next !== undefined && next.offset < end ? this.#coming.shift() : undefined;
+  }
+
+  /** Whether a binding is published whose bytes have not come yet. */
+  isPending(): boolean {
+    this.#read();
+    return this.#coming.length > 0;
   }
 
   #read(): void {

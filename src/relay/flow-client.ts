@@ -1,5 +1,5 @@
 /** One steered flow as the program's thread keeps it: its row, its bindings, how far it has come. */
-import { armReceive, flowError, isGenuineFin, markTls } from "../table/flows.ts";
+import { armReceive, flowError, isGenuineFin, isReset, markTls } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
 import type { RelayHost } from "./host.ts";
 import type { CloseKind, ConnectedMessage, FailedMessage } from "./protocol.ts";
@@ -38,6 +38,7 @@ export interface FlowOwner {
   readonly host: RelayHost;
   bind(flow: FlowClient, key: FlowKey, offset: number): void;
   close(flow: FlowClient, how: CloseKind): void;
+  whenAlive(callback: (alive: boolean) => void): void;
 }
 
 export class FlowClient {
@@ -46,6 +47,8 @@ export class FlowClient {
   readonly #owner: FlowOwner;
   sequence = 0;
   boundTo = 0;
+  /** A scope opened the flow. */
+  bornBound = false;
   /** The relay has been asked to dial. */
   started = false;
   /** The verdict has come. */
@@ -83,6 +86,14 @@ export class FlowClient {
 
   finIsGenuine(): boolean {
     return isGenuineFin(this.#owner.table, this.id);
+  }
+
+  wasReset(): boolean {
+    return isReset(this.#owner.table, this.id);
+  }
+
+  whenAlive(callback: (alive: boolean) => void): void {
+    this.#owner.whenAlive(callback);
   }
 
   storedError(): { errno: number; injected: boolean } {

@@ -6,7 +6,7 @@
  * in the table before the leg is reset; when both sockets are gone the row is given back, once.
  */
 import type { Socket } from "node:net";
-import { markGenuineFin, storeFlowError } from "../table/flows.ts";
+import { markGenuineFin, markReset, storeFlowError } from "../table/flows.ts";
 import type { FlowBinding } from "./binding.ts";
 import { createWaiter } from "./clock.ts";
 import type { RelayContext } from "./context.ts";
@@ -132,6 +132,7 @@ export class RelayFlow implements PipeOwner {
       this.#rollFirstUse(nowNs);
     }
     this.#pushUplink(rest, nowNs);
+    for (const request of this.receiveTimeout.takeDeferred()) this.reply(request, true);
   }
 
   #pushUplink(chunk: Buffer, nowNs: number): void {
@@ -245,11 +246,13 @@ export class RelayFlow implements PipeOwner {
   reply(request: number, waiting: boolean): void {
     const recvNs = this.current?.policy.faults.timeout.recvNs;
     if (!waiting) this.receiveTimeout.answered(request);
+    else if (this.#bindings.isPending()) this.receiveTimeout.defer(request);
     else if (recvNs !== undefined) this.receiveTimeout.requested(request, this.#context.clock.nowNs(), recvNs);
   }
 
   #resetLeg(errno: number, injected: boolean): void {
     if (injected || codeOf(errno) !== "ECONNRESET") storeFlowError(this.#context.table, this.dial.flow, errno, injected);
+    markReset(this.#context.table, this.dial.flow);
     resetSocket(this.leg);
   }
 

@@ -38,6 +38,8 @@ export interface DialMessage {
   readonly startNs: number;
   /** The n-th address that this connect() tries, from 0. */
   readonly attempt: number;
+  /** The first binding was published before: it governs the connect. Else it comes with the bytes of a later use. */
+  readonly bound: boolean;
 }
 
 /** A binding that did not fit into the flow's ring. */
@@ -92,7 +94,13 @@ export interface WaitingMessage {
   readonly waiting: boolean;
 }
 
+/** Asks for a `pong`: a sign of life. */
+export interface PingMessage {
+  readonly type: "ping";
+}
+
 export type ToRelay =
+  | PingMessage
   | WaitingMessage
   | PolicyMessage
   | ForgetMessage
@@ -192,7 +200,12 @@ export interface AskMessage {
   readonly flow: number;
 }
 
+export interface PongMessage {
+  readonly type: "pong";
+}
+
 export type FromRelay =
+  | PongMessage
   | AskMessage
   | ConnectedMessage
   | FailedMessage

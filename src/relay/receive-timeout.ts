@@ -16,6 +16,7 @@ export class ReceiveTimeout {
   #armsSeen = 0;
   #deadlineNs = Infinity;
   readonly #requests = new Map<number, number>();
+  readonly #deferred = new Set<number>();
   readonly #expire: () => void;
   readonly #ask: () => void;
   /** Bytes came back that may have been no answer. */
@@ -72,7 +73,20 @@ export class ReceiveTimeout {
     this.#schedule();
   }
 
+  /** A request was made whose binding, and so its timeout, is still to come with its bytes. */
+  defer(request: number): void {
+    this.#deferred.add(request);
+  }
+
+  takeDeferred(): readonly number[] {
+    if (this.#deferred.size === 0) return [];
+    const requests = [...this.#deferred];
+    this.#deferred.clear();
+    return requests;
+  }
+
   answered(request: number): void {
+    this.#deferred.delete(request);
     if (this.#requests.delete(request)) this.#schedule();
   }
 

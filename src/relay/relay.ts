@@ -160,6 +160,9 @@ export class Relay implements RelayContext {
       case "waiting":
         this.#dials.get(message.flow)?.flow.receiveTimeout.answer(message.waiting);
         return;
+      case "ping":
+        this.post({ type: "pong" });
+        return;
       case "release":
         this.#release(message.scope);
         return;

@@ -216,6 +216,14 @@ class RoutedFlow implements SteeredFlow {
     return this.client.finIsGenuine();
   }
 
+  wasReset(): boolean {
+    return this.client.wasReset();
+  }
+
+  whenAlive(callback: (alive: boolean) => void): void {
+    this.client.whenAlive(callback);
+  }
+
   storedError(): { errno: number; injected: boolean } {
     return this.client.storedError();
   }

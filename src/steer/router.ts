@@ -66,6 +66,10 @@ export interface SteeredFlow {
   requestClosed(request: number): void;
   /** The peer really ended: an end of file without that is a relay that died. */
   finIsGenuine(): boolean;
+  /** The relay reset the leg, or is about to. */
+  wasReset(): boolean;
+  /** Calls back with whether the relay is alive. */
+  whenAlive(callback: (alive: boolean) => void): void;
   /** What a reset of the leg stands for; errno 0: it is a reset. */
   storedError(): { readonly errno: number; readonly injected: boolean };
   /** The program closed the handle. */

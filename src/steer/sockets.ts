@@ -126,7 +126,7 @@ export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: sy
     function onread(this: StreamHandle, data: ArrayBuffer | undefined): unknown {
       if (data === undefined && !ownBuffer && !steered.flow.finIsGenuine()) {
         const owner = this[ownerSymbol] as Socket | null | undefined;
-        owner?.destroy(errnoException(ECONNRESET, "read"));
+        if (owner) endUnlessDead(owner, this._parent !== undefined && !steered.flow.wasReset(), steered);
         return undefined;
       }
       steered.waiting = false;
@@ -149,6 +149,30 @@ export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: sy
     },
   });
   if (current !== undefined) handle.onread = current;
+}
+
+/**
+ * An end that the relay has not announced. The peer of a TLS connection ends it inside of TLS first, before its FIN: as long as the
+ * relay lives, that is what has come.
+ */
+function endUnlessDead(owner: Socket, mayBeTlsEnd: boolean, steered: Steered): void {
+  const die = (): void => {
+    owner.destroy(errnoException(ECONNRESET, "read"));
+  };
+  if (!mayBeTlsEnd) {
+    die();
+    return;
+  }
+  steered.flow.whenAlive((alive) => {
+    if (owner.destroyed || owner.readableEnded) return;
+    if (!alive && !steered.flow.finIsGenuine()) {
+      die();
+      return;
+    }
+    // What Node does when a handle reports the end.
+    owner.push(null);
+    owner.read(0);
+  });
 }
 
 /** Who reads into a buffer of its own never gets data from the handle: there the end shows when it is passed on. */

@@ -4,7 +4,7 @@
  * The program's side publishes bindings (from this uplink byte on, that scope) before the bytes leave; the relay reads them when bytes
  * arrive. The relay publishes how the flow ended before it closes the program's leg.
  */
-import { F, FLAG_GENUINE_FIN, FLAG_INJECTED, FLAG_TLS, H, R, RING_SLOTS } from "./layout.ts";
+import { F, FLAG_GENUINE_FIN, FLAG_INJECTED, FLAG_RESET, FLAG_TLS, H, R, RING_SLOTS } from "./layout.ts";
 import type { PolicyTable } from "./table.ts";
 
 const FLOW_FREE = 0;
@@ -129,6 +129,14 @@ export function armOffset(table: PolicyTable, index: number): number {
 
 export function markGenuineFin(table: PolicyTable, index: number): void {
   Atomics.or(table.words, table.flowAt(index) + F.flags, FLAG_GENUINE_FIN);
+}
+
+export function markReset(table: PolicyTable, index: number): void {
+  Atomics.or(table.words, table.flowAt(index) + F.flags, FLAG_RESET);
+}
+
+export function isReset(table: PolicyTable, index: number): boolean {
+  return (Atomics.load(table.words, table.flowAt(index) + F.flags) & FLAG_RESET) !== 0;
 }
 
 export function isGenuineFin(table: PolicyTable, index: number): boolean {

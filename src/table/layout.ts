@@ -89,6 +89,8 @@ export const FLAG_GENUINE_FIN = 1;
 export const FLAG_INJECTED = 2;
 /** The program reads plaintext of TLS: bytes that come back need not be an answer (handshake, session tickets). */
 export const FLAG_TLS = 4;
+/** The relay reset the program's leg, or is about to. */
+export const FLAG_RESET = 8;
 
 export const ACTIVATION_BODY_BYTES = 262_144;
 

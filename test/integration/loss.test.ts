@@ -146,8 +146,8 @@ describe("loss within a flight of packets", () => {
     }
     console.log(`flights of 60 packets, round trip 50 ms: without loss +${figures(clean)} ms, one packet lost +${figures(lossy)} ms`);
     expect(lossy.length).toBeGreaterThan(3);
-    expect(median(lossy) - median(clean)).toBeGreaterThan(40);
-    expect(median(lossy)).toBeLessThan(100);
+    // A timer would have taken 250 ms.
+    expect(median(lossy) - median(clean)).toBeLessThan(125);
     await Promise.all(talks.map((conversation) => conversation.close()));
   });
 

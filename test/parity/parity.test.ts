@@ -42,7 +42,7 @@ describe.each(found)("on Node $version", (node) => {
   for (const [area, names] of Object.entries(areas)) {
     for (const name of [...names, exitOf(area)]) {
       const reason = reasonToLeaveOut(name, node.major);
-      test(`${name}`, async ({ skip }) => {
+      test(`${area}: ${name}`, async ({ skip }) => {
         if (reason !== undefined) skip(`left out: ${reason}`);
         const [direct, steered] = await Promise.all([traces("direct", area), traces("steered", area)]);
         const nothing: Trace = { case: ["not run"] };
