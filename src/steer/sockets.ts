@@ -8,6 +8,8 @@ import type { StreamHandle, TcpClass } from "./node-internals.ts";
 import { hide } from "./patches.ts";
 import type { Origin, Router, SteeredFlow } from "./router.ts";
 
+type OnRead = NonNullable<StreamHandle["onread"]>;
+
 const kOrigin: unique symbol = Symbol("faultcore.origin");
 const kHost: unique symbol = Symbol("faultcore.host");
 const kSteered: unique symbol = Symbol("faultcore.steered");
@@ -122,7 +124,7 @@ export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: sy
   if (holder === undefined) return;
   const ownBuffer = readsIntoOwnBuffer(socket);
   if (ownBuffer) watchEnd(socket, steered);
-  const watch = (inner: NonNullable<StreamHandle["onread"]>): NonNullable<StreamHandle["onread"]> =>
+  const watch = (inner: OnRead): OnRead =>
     function onread(this: StreamHandle, data: ArrayBuffer | undefined): unknown {
       if (data === undefined && !ownBuffer && !steered.flow.finIsGenuine()) {
         const owner = this[ownerSymbol] as Socket | null | undefined;
@@ -137,18 +139,20 @@ export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: sy
         steered.reading--;
       }
     };
-  const current = handle.onread;
-  // An accessor of its own, because whoever takes the handle over later (TLS, a parser) sets `onread` again.
+  // The one that Node gives every socket. Others (the guard of an idle keep-alive socket) only ask whether anything happens at all.
+  let standard: OnRead | undefined;
+  let given = handle.onread;
+  // An accessor of its own, because whoever takes the handle over sets `onread` again, and compares it with what it set.
   Object.defineProperty(handle, "onread", {
     configurable: true,
-    get(this: StreamHandle) {
-      return Reflect.get(holder, "onread", this) as StreamHandle["onread"];
-    },
-    set(this: StreamHandle, inner: StreamHandle["onread"]) {
-      Reflect.set(holder, "onread", typeof inner === "function" ? watch(inner) : inner, this);
+    get: () => given,
+    set(this: StreamHandle, next: OnRead | undefined) {
+      given = next;
+      standard ??= next;
+      Reflect.set(holder, "onread", next !== undefined && next === standard ? watch(next) : next, this);
     },
   });
-  if (current !== undefined) handle.onread = current;
+  if (given !== undefined) handle.onread = given;
 }
 
 /**

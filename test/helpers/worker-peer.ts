@@ -16,7 +16,10 @@ export function peerWorker(name: string, workerData: unknown): Worker {
 }
 
 /** A server that does not share the program's event loop. */
-export async function workerPeer(role: PeerRole, options: { readonly bytes?: number; readonly greets?: boolean } = {}): Promise<WorkerPeer> {
+export async function workerPeer(
+  role: PeerRole,
+  options: { readonly bytes?: number; readonly greets?: boolean } = {},
+): Promise<WorkerPeer> {
   const worker = peerWorker("peer", { role, tls: localhost, ...options });
   const [port] = (await once(worker, "message")) as [number];
   return {

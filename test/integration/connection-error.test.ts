@@ -210,7 +210,9 @@ describe("prob", () => {
       reset();
       let fates = "";
       for (let call = 0; call < CALLS; call++) {
-        const attempt = withFaults({ connectionError: { kind: "refused", prob: "30%" }, seed }, () => connect({ port: peer.port, host: "127.0.0.1" }));
+        const attempt = withFaults({ connectionError: { kind: "refused", prob: "30%" }, seed }, () =>
+          connect({ port: peer.port, host: "127.0.0.1" }),
+        );
         fates += await attempt.then(
           () => ".",
           () => "x",

@@ -1,11 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
-import { once } from "node:events";
-import net from "node:net";
-import { faultScope, install, registerPolicy, reset, uninstall, withFaults } from "faultcore";
+import { faultScope, install, registerPolicy, reset, uninstall } from "faultcore";
 import type { FaultEvent, PolicyFields } from "faultcore";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { failureOf, figures, median, nowMs, timed } from "../helpers/measure.ts";
-import { echo, serve } from "../helpers/peers.ts";
+import { figures, median, nowMs, timed } from "../helpers/measure.ts";
+import { serve } from "../helpers/peers.ts";
 import type { Talk } from "../helpers/worker-peer.ts";
 import { talk, workerPeer } from "../helpers/worker-peer.ts";
 
@@ -24,7 +22,9 @@ function losses(events: readonly FaultEvent[]): ReadonlyMap<string, { readonly f
 /** Within five standard deviations (and a half, for small counts): the odds of a right model to miss it are below 1e-6. */
 function expectShare(what: string, hits: number, of: number, probability: number): void {
   const bound = 5 * Math.sqrt((probability * (1 - probability)) / of) + 0.5 / of;
-  console.log(`${what}: ${hits} of ${of} (${((100 * hits) / of).toFixed(2)} %, expected ${(100 * probability).toFixed(2)} ± ${(100 * bound).toFixed(2)} %)`);
+  console.log(
+    `${what}: ${hits} of ${of} (${((100 * hits) / of).toFixed(2)} %, expected ${(100 * probability).toFixed(2)} ± ${(100 * bound).toFixed(2)} %)`,
+  );
   expect(Math.abs(hits / of - probability)).toBeLessThanOrEqual(bound);
 }
 
@@ -140,12 +140,12 @@ describe("loss within a flight of packets", () => {
       if (mine.length === 0) clean.push(ms);
       // One packet lost once, and three behind it.
       else if (mine.length === 1 && mine[0]![1].failed === 1 && Number(mine[0]![0].split(".")[1]) < PACKETS - 4) {
-        expect(ms).toBeGreaterThanOrEqual(50);
         lossy.push(ms);
       }
     }
     console.log(`flights of 60 packets, round trip 50 ms: without loss +${figures(clean)} ms, one packet lost +${figures(lossy)} ms`);
     expect(lossy.length).toBeGreaterThan(3);
+    expect(Math.min(...lossy)).toBeGreaterThanOrEqual(50);
     // A timer would have taken 250 ms.
     expect(median(lossy) - median(clean)).toBeLessThan(125);
     await Promise.all(talks.map((conversation) => conversation.close()));
@@ -168,21 +168,20 @@ describe("loss within a flight of packets", () => {
       ),
     );
     const lost = losses(scope.events());
+    const broken: string[] = [];
     for (let flow = 0; flow < FLOWS; flow++) {
       const mine = [...lost].filter(([key]) => key.startsWith(`${flow} `));
-      let left = 0;
-      let previous = -1;
-      for (const [key, { fault }] of mine) {
-        const cell = Number(key.split(".")[1]);
+      for (const [index, [key, { fault }]] of mine.entries()) {
+        const cell = (at: number): number => Number(mine[at]![0].split(".")[1]);
         // The burst takes the next packets: of the next cells, or of the same one where the machine stood still in the middle of it.
-        expect(fault, key).toBe(left > 0 ? "burst_loss" : "packet_loss");
-        if (left > 0) expect(cell - previous, key).toBeLessThanOrEqual(1);
-        left = left > 0 ? left - 1 : 2;
-        previous = cell;
+        // Only the end of the message cuts it short.
+        const right = index % 3 === 0 ? fault === "packet_loss" : fault === "burst_loss" && cell(index) - cell(index - 1) <= 1;
+        if (!right) broken.push(`${key} ${fault}`);
       }
-      // Only the end of the message cuts a burst short.
-      if (left > 0) expect(previous).toBe(PACKETS - 1);
+      const last = mine.at(-1)?.[0].split(".")[1];
+      if (mine.length % 3 !== 0 && Number(last) !== PACKETS - 1) broken.push(`flow ${flow} ends in a burst`);
     }
+    expect(broken).toEqual([]);
     // The loss of a packet in a renewal process: its variance is about B times that of single losses.
     const rate = (3 * 0.01) / (1 + 2 * 0.01);
     const bound = 5 * Math.sqrt((3 * rate * (1 - rate)) / (FLOWS * PACKETS));
@@ -235,121 +234,5 @@ describe("a lost SYN", () => {
       expect(ms).toBeGreaterThanOrEqual(1000 * syns);
       expect(ms).toBeLessThan(1000 * syns + 500);
     }
-  });
-});
-
-describe("100 % loss", () => {
-  it("holds what the program writes, lets it see back-pressure, and releases everything in order when the scope ends", async () => {
-    const chunks = Array.from({ length: 24 }, () => randomBytes(1024 * 1024));
-    const data = Buffer.concat(chunks);
-    const received: Buffer[] = [];
-    await using peer = await serve((socket) => socket.on("data", (chunk: Buffer) => received.push(chunk)));
-    const socket = net.connect({ port: peer.port, host: "127.0.0.1" });
-    await once(socket, "connect");
-    const scope = faultScope({ packetLoss: "100%" });
-    let flushed = 0;
-    await scope.run(async () => {
-      for (const chunk of chunks) socket.write(chunk, () => flushed++);
-      expect(socket.writableNeedDrain).toBe(true);
-      // A second connection does work through the same relay meanwhile: whatever could have come of the first one has come.
-      for (let round = 0; round < 20; round++) {
-        const other = withFaults({ latency: "5ms" }, () => talk({ port: peer.port, host: "127.0.0.1" }));
-        await (await other).close();
-      }
-    });
-    const written = flushed;
-    const end = once(socket, "drain");
-    await end;
-    socket.end();
-    const [accepted] = [...peer.sockets];
-    if (accepted !== undefined) await once(accepted, "end");
-    const got = Buffer.concat(received);
-    expect(sha256(got)).toBe(sha256(data));
-    console.log(`100 % loss: ${written} of 24 MiB were taken before the scope ended, nothing of it came`);
-    // The kernel's buffers and the relay's window, and no more.
-    expect(written).toBeLessThan(20);
-    expect(scope.events().some(({ decision, delayMs }) => decision === "held" && delayMs === Infinity)).toBe(true);
-    socket.destroy();
-  });
-
-  it("delivers nothing to the peer while it lasts, nor to the program", async () => {
-    await using peer = await workerPeer("stamp");
-    const up = await talk({ port: peer.port, host: "127.0.0.1" });
-    const down = await talk({ port: peer.port, host: "127.0.0.1" });
-    const upScope = faultScope({ uplink: { packetLoss: "100%" } });
-    const downScope = faultScope({ downlink: { packetLoss: "100%" } });
-    let ended = Infinity;
-    const heard = Promise.all([
-      upScope.run(async () => {
-        up.say("up");
-        await probe();
-      }),
-      downScope.run(async () => {
-        down.say("down");
-        await probe();
-      }),
-    ]).then(() => (ended = nowMs()));
-    async function probe(): Promise<void> {
-      // Ten round trips of another connection under a delay: 100 ms, at the least.
-      await withFaults({ latency: "5ms" }, async () => {
-        const other = await talk({ port: peer.port, host: "127.0.0.1" });
-        for (let round = 0; round < 10; round++) await other.ask("x");
-        await other.close();
-      });
-    }
-    const first = Promise.race([up.hear(), down.hear()]).then(() => nowMs());
-    await heard;
-    expect(await first).toBeGreaterThanOrEqual(ended - 5);
-    await up.close();
-    await down.close();
-  });
-
-  it("dials nothing for a connect, which the program can give up", async () => {
-    await using peer = await echo();
-    const controller = new AbortController();
-    const scope = faultScope({ packetLoss: "100%" });
-    const error = failureOf(
-      scope.run(async () => {
-        const socket = net.connect({ port: peer.port, host: "127.0.0.1", signal: controller.signal } as net.TcpNetConnectOpts);
-        queueMicrotask(() => controller.abort());
-        await once(socket, "connect");
-      }),
-    );
-    expect(await error).toMatchObject({ name: "AbortError" });
-    expect(peer.accepted()).toBe(0);
-  });
-});
-
-describe("data integrity", () => {
-  const choices: readonly (readonly [string, PolicyFields])[] = [
-    ["latency", { latency: "3ms" }],
-    ["jitter", { jitter: "4ms" }],
-    ["packet_loss", { packetLoss: "1%" }],
-    ["burst_loss", { packetLoss: "0.5%", burstLoss: 4 }],
-    ["rate", { rate: "40mbps" }],
-  ];
-  const combinations = Array.from({ length: 2 ** choices.length }, (_, bits) => choices.filter((__, index) => (bits >> index) & 1));
-
-  it(`every one of ${combinations.length} combinations, in both directions, brings every byte in order`, async () => {
-    await using peer = await echo();
-    const began = nowMs();
-    await Promise.all(
-      combinations.map(async (combination, index) => {
-        const policy: PolicyFields = { seed: SEED + index, ...Object.assign({}, ...combination.map(([, fields]) => fields)) };
-        const data = randomBytes(150_000 + index * 777);
-        const socket = net.connect({ port: peer.port, host: "127.0.0.1" });
-        await once(socket, "connect");
-        await withFaults(policy, async () => {
-          const got: Buffer[] = [];
-          socket.on("data", (chunk: Buffer) => got.push(chunk));
-          for (let at = 0; at < data.length; at += 10_007) socket.write(data.subarray(at, at + 10_007));
-          socket.end();
-          await once(socket, "close");
-          const names = combination.map(([name]) => name).join(" + ");
-          expect(sha256(Buffer.concat(got)), names).toBe(sha256(data));
-        });
-      }),
-    );
-    console.log(`${combinations.length} combinations echoed in ${(nowMs() - began).toFixed(0)} ms`);
   });
 });

@@ -209,7 +209,7 @@ describe("a policy with faults that have no engine yet", () => {
       } catch (error) {
         thrown = error;
       }
-      expect(thrown, way).toBeInstanceOf(FaultcoreError);
+      expect(thrown, `by ${way}`).toBeInstanceOf(FaultcoreError);
       const { code, paths, message } = thrown as FaultcoreError;
       expect(code).toBe("ERR_FAULTCORE_NOT_IMPLEMENTED");
       expect(paths).toEqual(["half_open", "dns", "schedule", "targets[0]", "targets[2].sni"]);

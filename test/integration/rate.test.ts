@@ -76,7 +76,9 @@ async function expectRate(what: string, rate: number, run: () => Promise<Arrival
     (got) => Math.abs(off(got)) <= 0.01,
   );
   const percent = (100 * off(arrival)).toFixed(3);
-  console.log(`${what}: ${(measuredRate(arrival) / 1000).toFixed(1)} KB/s (${percent} %), ${arrival.chunks} arrivals of ${arrival.bytes} bytes`);
+  console.log(
+    `${what}: ${(measuredRate(arrival) / 1000).toFixed(1)} KB/s (${percent} %), ${arrival.chunks} arrivals of ${arrival.bytes} bytes`,
+  );
   expect(arrival.bytes).toBe(Math.ceil((rate * SECONDS) / MSS) * MSS);
   expect(Math.abs(off(arrival))).toBeLessThanOrEqual(0.01);
 }
