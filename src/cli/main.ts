@@ -29,7 +29,7 @@ program
   });
 
 try {
-  // `main()` without top-level await: see docs/adr/0003-esm-only.md.
+  // `main()` without top-level await: see docs/adr/0003-esm-with-a-commonjs-entry.md.
   program.parseAsync().catch(refuse);
 } catch (error) {
   refuse(error);

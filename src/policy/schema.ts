@@ -51,8 +51,8 @@ export const policySchema: z.ZodType<PolicyOf<Read>, PolicyOf<Written>> = group(
         default: "flow",
       },
     ).optional(),
-    congestion: choice("Window of the virtual TCP sender of a lossy flow. Default cubic.", ["reno", "cubic", "none"], {
-      default: "cubic",
+    congestion: choice("Window of the virtual TCP sender of a lossy flow. Default none.", ["reno", "cubic", "none"], {
+      default: "none",
     }).optional(),
     correlatedLoss: described(
       faults.correlatedLossSchema.optional(),

@@ -7,7 +7,7 @@
  */
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
-import { clearTimeout, setTimeout } from "node:timers";
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { deserialize } from "node:v8";
 import type { CompiledPolicy } from "../policy/types.ts";
 import type { Binding } from "../table/flows.ts";
@@ -246,6 +246,8 @@ export class Relay implements RelayContext {
     if (event.decision !== "recovered") countScope(this.table, event.scope, "injected");
     this.#events.push(event);
     if (this.#events.length >= EVENTS_PER_MESSAGE) this.flushEvents();
+    // What is held releases nothing that would take the event along.
+    else if (this.#events.length === 1) setImmediate(() => this.flushEvents());
   }
 
   flushEvents(): void {

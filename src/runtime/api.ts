@@ -129,7 +129,7 @@ export function uninstall(): void {
  * console.log(`replay with FAULTCORE_SEED=${runSeed()}`);
  */
 export function runSeed(seed?: number | bigint | string): bigint {
-  return seed === undefined ? runtime.runSeed() : readSeed(seed, "the seed");
+  return seed === undefined ? runtime.runSeed() : readSeed(seed, "seed");
 }
 
 /** Selects a policy for an async context; injects nothing by itself. @see {@link ScopeApi.policyContext} */

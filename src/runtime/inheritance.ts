@@ -7,7 +7,8 @@ const KEY = "faultcore";
 
 export interface Inheritance {
   readonly table: SharedArrayBuffer;
-  readonly seed: bigint;
+  /** Undefined where the parent has not needed one yet. */
+  readonly seed: bigint | undefined;
   readonly policies: RegistrySnapshot;
 }
 
@@ -16,15 +17,17 @@ export function readInheritance(): Inheritance | undefined {
   return data !== undefined && PolicyTable.fits(data.table) ? data : undefined;
 }
 
-/** Hands down from now on. The policies are copied when a worker is made, not now. */
-export function bequeath(table: PolicyTable, seed: () => bigint, policies: () => RegistrySnapshot): void {
+/** Hands down from now on. What it is, is asked when a worker is made, not now. */
+export function bequeath(estate: { table(): SharedArrayBuffer; seed(): bigint | undefined; policies(): RegistrySnapshot }): void {
   const data: Inheritance = {
-    table: table.buffer,
+    get table() {
+      return estate.table();
+    },
     get seed() {
-      return seed();
+      return estate.seed();
     },
     get policies() {
-      return policies();
+      return estate.policies();
     },
   };
   setEnvironmentData(KEY, data);

@@ -65,7 +65,7 @@ export class FlowRouter implements Router {
     this.#host.beforeConnect();
     const record = this.#governing();
     if (record === undefined && !this.#host.steerAll) return undefined;
-    const origin: FlowOrigin = { attempts: 0, startNs: clockNs(), record, key: undefined };
+    const origin: FlowOrigin = { attempts: 0, record, key: undefined };
     return origin;
   }
 
@@ -82,8 +82,8 @@ export class FlowRouter implements Router {
         hostname: request.hostname,
         localAddress: request.localAddress,
         localPort: request.localPort,
-        // A second address is tried when the first one failed: its time starts then.
-        startNs: origin.attempts === 0 ? origin.startNs : clockNs(),
+        // From here on, not from connect(): looking a name up is not part of the connect.
+        startNs: clockNs(),
         attempt: origin.attempts++,
         startLeg: (port) => request.startLeg(port),
         connected: (message) => request.connected(message.local, message.remote),

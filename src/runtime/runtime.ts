@@ -60,11 +60,16 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
   readonly #foreign = new ForeignActivation();
 
   constructor() {
-    if (this.#inheritance === undefined) return;
-    this.#table = new PolicyTable(this.#inheritance.table, lockOwner);
-    this.#seed = this.#inheritance.seed;
-    this.registry.restore(this.#inheritance.policies);
-    this.#bequeath(this.#table);
+    if (this.#inheritance !== undefined) {
+      this.#table = new PolicyTable(this.#inheritance.table, lockOwner);
+      this.#seed = this.#inheritance.seed;
+      this.registry.restore(this.#inheritance.policies);
+    }
+    bequeath({
+      table: () => this.table().buffer,
+      seed: () => this.#seed,
+      policies: () => this.registry.snapshot(),
+    });
   }
 
   // ── life ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -90,6 +95,8 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
       );
     }
     if (seed !== undefined) this.#seed = seed;
+    // A bad FAULTCORE_SEED is refused here, before anything is started.
+    this.runSeed();
     this.#options = next;
     if (this.#patches === undefined) this.#patch();
     this.client().start();
@@ -135,19 +142,8 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
   }
 
   table(): PolicyTable {
-    if (this.#table === undefined) {
-      this.#table = PolicyTable.create(lockOwner);
-      this.#bequeath(this.#table);
-    }
+    this.#table ??= PolicyTable.create(lockOwner);
     return this.#table;
-  }
-
-  #bequeath(table: PolicyTable): void {
-    bequeath(
-      table,
-      () => this.runSeed(),
-      () => this.registry.snapshot(),
-    );
   }
 
   client(): RelayClient {

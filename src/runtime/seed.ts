@@ -10,7 +10,7 @@ export function readSeed(value: unknown, where: string): bigint {
   } catch (cause) {
     throw new FaultcoreError(
       "ERR_FAULTCORE_INVALID_ARGUMENT",
-      `${where} is not a seed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `Invalid ${where}: ${cause instanceof Error ? cause.message : String(cause)}.`,
       { path: where, expected: "an integer from 0 to 2^64-1: decimal, 0x… or 0b…", cause },
     );
   }

@@ -97,7 +97,7 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
     silentFaults: configuredFaults(policy).filter((fault) => !counts.has(fault)),
     unsteered: record?.unsteered ?? 0,
     shared: record?.shared ?? false,
-    events: { recorded, kept: events.length, dropped: recorded - events.length },
+    events: { recorded, kept: events.length, dropped: sum(counts.values()) - events.length },
   };
 }
 

@@ -6,8 +6,6 @@
 export interface Origin {
   /** The n-th address that this connect() tries. */
   attempts: number;
-  /** When connect() was called, ns on the common clock. */
-  readonly startNs: number;
 }
 
 /** A use of an open flow, as an adapter captured it where it was really made. */
