@@ -1,3 +1,4 @@
+// oxlint-disable max-lines -- the two sockets of a flow end in terms of each other: taken apart, each half would only name the other
 /**
  * One steered flow: the program's leg, the peer, and the two directions between them.
  *
@@ -6,20 +7,20 @@
  * in the table before the leg is reset; when both sockets are gone the row is given back, once.
  */
 import type { Socket } from "node:net";
-import { markGenuineFin, markReset, storeFlowError } from "../table/flows.ts";
 import type { FlowBinding } from "./binding.ts";
 import { createWaiter } from "./clock.ts";
 import type { RelayContext } from "./context.ts";
 import { EarlyArrivals } from "./early.ts";
 import { rollFirstUse } from "./first-use.ts";
 import { FlowBindings } from "./flow-bindings.ts";
+import { endLeg, resetLeg } from "./leg-end.ts";
 import { FIN, RESET, endOf } from "./pipe-end.ts";
 import type { PipeEnd } from "./pipe-end.ts";
 import type { PipeOwner } from "./pipe.ts";
 import { Pipe } from "./pipe.ts";
 import type { DialMessage } from "./protocol.ts";
 import { ReceiveTimeout } from "./receive-timeout.ts";
-import { codeOf, errnoOf, resetSocket } from "./sockets.ts";
+import { errnoOf, resetSocket } from "./sockets.ts";
 
 export class RelayFlow implements PipeOwner {
   readonly dial: DialMessage;
@@ -50,13 +51,7 @@ export class RelayFlow implements PipeOwner {
     this.#context = context;
     this.uplink = new Pipe(this, context.clock, context.windowBytes);
     this.downlink = new Pipe(this, context.clock, context.windowBytes);
-    this.receiveTimeout = new ReceiveTimeout(
-      context.clock,
-      context.table,
-      dial.flow,
-      () => this.#receiveTimedOut(),
-      () => context.post({ type: "ask", flow: dial.flow }),
-    );
+    this.receiveTimeout = new ReceiveTimeout(context, dial.flow, () => this.#receiveTimedOut());
     this.#bindings = new FlowBindings(this, context);
     this.#bindings.bindFirst();
   }
@@ -181,10 +176,8 @@ export class RelayFlow implements PipeOwner {
     const failure = rollFirstUse(this.current, nowNs);
     if (failure === undefined) return;
     this.#discarding = true;
-    this.#context.clock.schedule(
-      createWaiter(() => this.fail(failure.errno, true)),
-      failure.atNs,
-    );
+    const waiter = createWaiter(() => this.fail(failure.errno, true));
+    this.#context.clock.schedule(waiter, failure.atNs);
   }
 
   #checkLive(nowNs: number): void {
@@ -226,10 +219,7 @@ export class RelayFlow implements PipeOwner {
       return;
     }
     if (end.reset) this.#resetLeg(end.errno, false);
-    else {
-      markGenuineFin(this.#context.table, this.dial.flow);
-      this.leg?.end();
-    }
+    else endLeg(this.leg, this.#context.table, this.dial.flow);
   }
 
   gaveUp(_pipe: Pipe, code: string): void {
@@ -251,9 +241,7 @@ export class RelayFlow implements PipeOwner {
   }
 
   #resetLeg(errno: number, injected: boolean): void {
-    if (injected || codeOf(errno) !== "ECONNRESET") storeFlowError(this.#context.table, this.dial.flow, errno, injected);
-    markReset(this.#context.table, this.dial.flow);
-    resetSocket(this.leg);
+    resetLeg(this.leg, this.#context.table, this.dial.flow, errno, injected);
   }
 
   /** The flow is over: the program's next read fails with this error, the peer sees a reset. */

@@ -7,6 +7,7 @@ import { armCount, armOffset, isTls } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
 import type { DeadlineClock, Waiter } from "./clock.ts";
 import { createWaiter } from "./clock.ts";
+import type { RelayContext } from "./context.ts";
 
 export class ReceiveTimeout {
   readonly #clock: DeadlineClock;
@@ -22,12 +23,12 @@ export class ReceiveTimeout {
   /** Bytes came back that may have been no answer. */
   #doubtful = false;
 
-  constructor(clock: DeadlineClock, table: PolicyTable, flow: number, expire: () => void, ask: () => void) {
-    this.#clock = clock;
-    this.#table = table;
+  constructor(context: RelayContext, flow: number, expire: () => void) {
+    this.#clock = context.clock;
+    this.#table = context.table;
     this.#flow = flow;
     this.#expire = expire;
-    this.#ask = ask;
+    this.#ask = () => context.post({ type: "ask", flow });
     this.#waiter = createWaiter((nowNs) => this.#due(nowNs));
   }
 

@@ -207,6 +207,20 @@ describe("what a scope tells", () => {
     expect(scope.signal.aborted).toBe(true);
   });
 
+  it("the events are there when the bytes are that they explain", async () => {
+    await using peer = await workerPeer("stamp");
+    const conversation = await open(peer.port);
+    for (let n = 0; n < 100; n++) {
+      const scope = faultScope({ downlink: { latency: "1ms" } });
+      const seen = await scope.run(async () => {
+        await conversation.ask("x");
+        return scope.events().map(({ direction, position }) => `${direction} ${position}`);
+      });
+      expect(seen).toEqual(["downlink 0.0.0"]);
+    }
+    await conversation.close();
+  });
+
   it("onFault and the diagnostics channel hear every event, until they stop listening", async () => {
     await using peer = await workerPeer("stamp");
     const heard: FaultEvent[] = [];

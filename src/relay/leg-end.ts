@@ -1,0 +1,18 @@
+/** The ends of the program's leg. How it ends stands in the table first: TCP alone cannot tell the program's side. */
+import type { Socket } from "node:net";
+import { markGenuineFin, markReset, storeFlowError } from "../table/flows.ts";
+import type { PolicyTable } from "../table/table.ts";
+import { codeOf, resetSocket } from "./sockets.ts";
+
+/** The peer ended: the only end of file that the program believes. */
+export function endLeg(leg: Socket | undefined, table: PolicyTable, flow: number): void {
+  markGenuineFin(table, flow);
+  leg?.end();
+}
+
+/** The flow failed with this error (negative errno), of which only ECONNRESET crosses TCP as itself. */
+export function resetLeg(leg: Socket | undefined, table: PolicyTable, flow: number, errno: number, injected: boolean): void {
+  if (injected || codeOf(errno) !== "ECONNRESET") storeFlowError(table, flow, errno, injected);
+  markReset(table, flow);
+  resetSocket(leg);
+}
