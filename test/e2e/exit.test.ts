@@ -60,9 +60,7 @@ const WAYS = [
 describe("a process that ends", () => {
   for (const how of WAYS) {
     it(`by ${how} delivers what it wrote and exits with the same code as directly, also under latency`, async () => {
-      const direct = await run(how);
-      const steered = await run(how, "none");
-      const slow = await run(how, "50ms");
+      const [direct, steered, slow] = await Promise.all([run(how), run(how, "none"), run(how, "50ms")]);
       const seen = ({ bytes, code, signal, stdout }: Outcome): unknown => ({ bytes, code, signal, stdout });
       expect(direct.bytes).toBe(100_000);
       expect(seen(steered)).toEqual(seen(direct));
