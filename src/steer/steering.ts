@@ -15,6 +15,8 @@ import { hostOf, markSteered, translateErrors, watchReads } from "./sockets.ts";
 import type { Steered } from "./sockets.ts";
 
 const LOOPBACK = "127.0.0.1";
+/** Taken at load: fake timers replace the global, and never run what it is given. */
+const soon = globalThis.queueMicrotask;
 
 /** The handle's methods as Node has them. */
 export interface Originals {
@@ -176,11 +178,16 @@ export class Steering {
 
   /** Not the peer's doing: a relay that is dying, or no local port left. */
   #legFailed(errno: number): void {
-    if (this.#settled) return;
-    this.#settled = true;
-    const cause = errnoException(errno, "connect");
-    const error = new FaultcoreError("ERR_FAULTCORE_RELAY", `The connection could not reach the relay (${cause.code}).`, { cause });
-    this.#context.runInAsyncScope(() => this.#socket.destroy(error));
+    const fail = (): void => {
+      if (this.#settled) return;
+      this.#settled = true;
+      const cause = errnoException(errno, "connect");
+      const error = new FaultcoreError("ERR_FAULTCORE_RELAY", `The connection could not reach the relay (${cause.code}).`, { cause });
+      this.#context.runInAsyncScope(() => this.#socket.destroy(error));
+    };
+    // A relay that gave its verdict resets the leg right after it, and the reset can be faster: what was said before is heard first.
+    if (this.#flow === undefined) fail();
+    else this.#flow.whenAlive(fail);
   }
 
   #oncomplete(status: number): void {
@@ -246,7 +253,7 @@ export class Steering {
       }),
     ];
     // The verdict is passed on in this very turn.
-    queueMicrotask(() => {
+    soon(() => {
       for (const restore of undo) restore();
     });
   }

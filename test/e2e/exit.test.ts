@@ -66,7 +66,7 @@ describe("a process that ends", () => {
       expect(seen(steered)).toEqual(seen(direct));
       expect(seen(slow)).toEqual(seen(direct));
       expect(slow.delayMs).toBeGreaterThanOrEqual(50);
-      if (how.startsWith("an ")) expect(slow.stderr).toContain("Error: boom");
+      expect(slow.stderr.includes("Error: boom")).toBe(how.startsWith("an "));
     });
   }
 

@@ -11,7 +11,10 @@ let policies = "";
 beforeAll(() => {
   folder = join(mkdtempSync(join(tmpdir(), "faultcore-run-")), "with spaces");
   mkdirSync(folder);
-  policies = file("policies.yaml", "slow:\n  latency: 50ms\nuneven:\n  latency: 1ms\n  jitter: 5ms\nlater:\n  half_open: { after: 1kb, error: reset }\n");
+  policies = file(
+    "policies.yaml",
+    "slow:\n  latency: 50ms\nuneven:\n  latency: 1ms\n  jitter: 5ms\nlater:\n  half_open: { after: 1kb, error: reset }\n",
+  );
 });
 afterAll(() => rmSync(join(folder, ".."), { recursive: true, force: true }));
 
@@ -21,18 +24,19 @@ function file(name: string, text: string): string {
   return path;
 }
 
-const cli = (args: readonly string[], options?: ProgramOptions): Program => start(process.execPath, [dist("cli/main.js"), ...args], options);
+const cli = (args: readonly string[], options?: ProgramOptions): Program =>
+  start(process.execPath, [dist("cli/main.js"), ...args], options);
 const run = (args: readonly string[], options?: ProgramOptions): Promise<Ended> => cli(["run", ...args], options).ended;
 const slow = (...command: string[]): string[] => ["--policies", policies, "--policy", "slow", "--", process.execPath, ...command];
 
-describe("faultcore run applies the policy to", () => {
+describe("faultcore run applies the policy", () => {
   for (const [whom, how] of Object.entries({
     "the program": "itself",
     "its Node child processes": "child",
     "its worker threads": "worker",
     "worker threads with execArgv: []": "bare worker",
   })) {
-    it(whom, async () => {
+    it(`to ${whom}`, async () => {
       await using peer = await echo();
       const [result] = jsonLines<{ ms: number }>(await run(slow(fixture("round-trip"), String(peer.port), how)));
       // A connect and an echo: two round trips.
@@ -41,7 +45,7 @@ describe("faultcore run applies the policy to", () => {
   }
 });
 
-describe("faultcore run passes through", () => {
+describe.concurrent("faultcore run passes through", () => {
   it("the exit code", async () => {
     expect(await run(slow(fixture("endings"), "exit", "0"))).toMatchObject({ code: 0, signal: null });
     expect(await run(slow(fixture("endings"), "exit", "23"))).toMatchObject({ code: 23, signal: null });
@@ -75,13 +79,24 @@ describe("faultcore run passes through", () => {
   });
 
   it("standard output untouched; the seed stands on standard error", async () => {
-    const ended = await run(["--policies", policies, "--policy", "slow", "--seed", "0x10", "--", process.execPath, fixture("endings"), "print"]);
+    const ended = await run([
+      "--policies",
+      policies,
+      "--policy",
+      "slow",
+      "--seed",
+      "0x10",
+      "--",
+      process.execPath,
+      fixture("endings"),
+      "print",
+    ]);
     expect(ended).toEqual({ code: 0, signal: null, stdout: "on stdout\n", stderr: 'faultcore: policy "slow", seed 16\n' });
     expect((await run(slow(fixture("endings"), "print"))).stderr).toMatch(/^faultcore: policy "slow", seed \d+\n$/);
   });
 });
 
-describe("faultcore run refuses, with one clear line, exit code 2 and the command not started:", () => {
+describe.concurrent("faultcore run refuses, with one clear line, exit code 2 and the command not started", () => {
   const marked = ["--", process.execPath, "-e", 'console.log("started")'];
   const refusals: Record<string, [args: () => string[], says: RegExp]> = {
     "a policy file that does not exist": [() => ["--policies", join(folder, "none.yaml"), "--policy", "slow", ...marked], /none\.yaml/],
@@ -90,7 +105,10 @@ describe("faultcore run refuses, with one clear line, exit code 2 and the comman
       () => ["--policies", file("value.yaml", "slow:\n  latency: 50\n"), "--policy", "slow", ...marked],
       /value\.yaml.*slow.*latency/,
     ],
-    "a policy file of an unknown kind": [() => ["--policies", file("policies.toml", "x=1"), "--policy", "slow", ...marked], /\.toml|\.yaml/],
+    "a policy file of an unknown kind": [
+      () => ["--policies", file("policies.toml", "x=1"), "--policy", "slow", ...marked],
+      /\.toml|\.yaml/,
+    ],
     "an unknown policy": [() => ["--policies", policies, "--policy", "slwo", ...marked], /slwo/],
     "a policy with a field that has no engine yet": [() => ["--policies", policies, "--policy", "later", ...marked], /half_?open/i],
     "a bad seed": [() => ["--policies", policies, "--policy", "slow", "--seed", "abc", ...marked], /seed/],
@@ -98,20 +116,26 @@ describe("faultcore run refuses, with one clear line, exit code 2 and the comman
     "no policy file": [() => ["--policy", "slow", ...marked], /--policies/],
     "no policy name": [() => ["--policies", policies, ...marked], /--policy/],
     "no command": [() => ["--policies", policies, "--policy", "slow"], /command/i],
-    "a command that does not exist": [() => ["--policies", policies, "--policy", "slow", "--", "no-such-program-here"], /no-such-program-here/],
+    "a command that does not exist": [
+      () => ["--policies", policies, "--policy", "slow", "--", "no-such-program-here"],
+      /no-such-program-here/,
+    ],
     "an unknown option": [() => ["--policies", policies, "--policy", "slow", "--sede", "1", ...marked], /--sede/],
   };
   for (const [what, [args, says]] of Object.entries(refusals)) {
-    it(what, async () => {
+    it(`for ${what}`, async () => {
       const { code, signal, stdout, stderr } = await run(args());
       expect({ code, signal, stdout }).toEqual({ code: 2, signal: null, stdout: "" });
-      const lines = stderr.trimEnd().split("\n").filter((line) => !/^faultcore: policy "slow", seed \d+$|^\(Did you mean/.test(line));
+      const lines = stderr
+        .trimEnd()
+        .split("\n")
+        .filter((line) => !/^faultcore: policy "slow", seed \d+$|^\(Did you mean/.test(line));
       expect(lines).toEqual([expect.stringMatching(/^faultcore: /)]);
       expect(lines[0]).toMatch(says);
     });
   }
 
-  it("an unknown command", async () => {
+  it("for an unknown command", async () => {
     const { code, stdout, stderr } = await cli(["runn"]).ended;
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^faultcore: .*runn/);
@@ -133,7 +157,18 @@ it("faultcore run reads a policy file with Windows line ends and a byte order ma
 it("faultcore run makes the same decisions again with the same seed, and others with another", async () => {
   const once = async (seed: string): Promise<string[]> => {
     await using peer = await echo();
-    const args = ["--policies", policies, "--policy", "uneven", "--seed", seed, "--", process.execPath, fixture("decisions"), String(peer.port)];
+    const args = [
+      "--policies",
+      policies,
+      "--policy",
+      "uneven",
+      "--seed",
+      seed,
+      "--",
+      process.execPath,
+      fixture("decisions"),
+      String(peer.port),
+    ];
     return (jsonLines<string[]>(await run(args))[0] ?? []).toSorted();
   };
   const first = await once("7");

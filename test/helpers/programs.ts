@@ -43,7 +43,9 @@ export function dist(path: string): string {
 }
 
 export function start(command: string, args: readonly string[], options: ProgramOptions = {}): Program {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(NODE_OPTIONS|NODE_ENV|NODE_V8_COVERAGE|VITEST.*|FAULTCORE_.*)$/.test(name));
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(NODE_OPTIONS|NODE_ENV|NODE_V8_COVERAGE|VITEST.*|FAULTCORE_.*)$/.test(name),
+  );
   const env = { ...Object.fromEntries(inherited), ...options.env };
   const child = spawn(command, args, { env, cwd: options.cwd, stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);

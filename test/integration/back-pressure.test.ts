@@ -17,8 +17,10 @@ afterEach(async () => {
 });
 
 const MB = 1_000_000;
-const TOTAL = 40 * MB;
-const BYTES_PER_MS = 20_000;
+const TOTAL = 240 * MB;
+const BYTES_PER_MS = 80_000;
+// What V8 leaves uncollected in both threads comes to 60 to 130 MB, whatever the total; a relay that held everything would come to 240.
+const MOST_MB = 200;
 const SLOW = { latency: "10m" };
 
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
@@ -27,7 +29,7 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   return { promise, resolve };
 }
 
-/** Reads at no more than 20 MB/s, and gives the hash of everything. */
+/** Reads at no more than 80 MB/s, and gives the hash of everything. */
 async function readSlowly(socket: Socket): Promise<{ bytes: number; hash: string }> {
   const hash = createHash("sha256");
   let bytes = 0;
@@ -56,26 +58,30 @@ interface Bulk {
   readonly grownMb: number;
 }
 
-describe("40 MB through a slow reader stay intact, and program and relay hold little of them", () => {
+describe("240 MB through a slow reader stay intact, and program and relay hold little of them", () => {
   for (const policy of ["none", "5ms"]) {
     it(`when the peer reads slowly (latency ${policy})`, async () => {
       let read: Promise<{ bytes: number; hash: string }> | undefined;
-      await using peer = await serve((socket) => (read = readSlowly(socket)));
+      await using peer = await serve((socket) => {
+        read = readSlowly(socket);
+      });
       const program = start(process.execPath, [fixture("bulk"), String(peer.port), "write", policy]);
       const [wrote] = jsonLines<Bulk>(await program.ended) as [Bulk];
       expect(await read).toEqual({ bytes: TOTAL, hash: wrote.hash });
       console.log(`uplink, latency ${policy}: the process grew by ${wrote.grownMb} MB`);
-      expect(wrote.grownMb).toBeLessThan(35);
+      expect(wrote.grownMb).toBeLessThan(MOST_MB);
     });
 
     it(`when the program reads slowly (latency ${policy})`, async () => {
       let wrote: Promise<string> | undefined;
-      await using peer = await serve((socket) => (wrote = writeAll(socket)));
+      await using peer = await serve((socket) => {
+        wrote = writeAll(socket);
+      });
       const program = start(process.execPath, [fixture("bulk"), String(peer.port), "read", policy]);
       const [read] = jsonLines<Bulk>(await program.ended) as [Bulk];
       expect(read).toMatchObject({ bytes: TOTAL, hash: await wrote });
       console.log(`downlink, latency ${policy}: the process grew by ${read.grownMb} MB`);
-      expect(read.grownMb).toBeLessThan(35);
+      expect(read.grownMb).toBeLessThan(MOST_MB);
     });
   }
 });
@@ -149,15 +155,15 @@ describe("while a connection is dialled,", () => {
     expect(peer.accepted()).toBe(0);
   });
 
-  it("an AbortSignal ends it with an AbortError: a socket's, an HTTP request's, fetch's", async () => {
-    await using peer = await listen(http.createServer((_request, response) => response.end("ok")));
+  it("an AbortSignal ends it with an AbortError: a socket's and an HTTP request's", async () => {
+    await using peer = await serve(() => {});
     const abort = new AbortController();
     const socket = withFaults(SLOW, () => new net.Socket({ signal: abort.signal }).connect({ port: peer.port, host: "127.0.0.1" }));
     const request = withFaults(SLOW, () => http.get({ port: peer.port, host: "127.0.0.1", signal: abort.signal }));
-    const fetched = withFaults(SLOW, () => fetch(`http://127.0.0.1:${peer.port}`, { signal: abort.signal }));
-    const outcomes = Promise.allSettled([once(socket, "close"), once(request, "response"), fetched]);
+    const outcomes = Promise.allSettled([once(socket, "close"), once(request, "response")]);
     setImmediate(() => abort.abort());
     for (const outcome of await outcomes) expect(outcome).toMatchObject({ status: "rejected", reason: { name: "AbortError" } });
+    expect(peer.accepted()).toBe(0);
   });
 
   it("socket.setTimeout() tells of it at its time, and the socket goes on", async () => {
@@ -174,4 +180,15 @@ describe("while a connection is dialled,", () => {
     socket.destroy();
     await once(socket, "close");
   });
+});
+
+it("An AbortSignal ends a fetch that waits for its response, and closes its connection", async () => {
+  const asked = deferred<void>();
+  await using peer = await listen(http.createServer(() => asked.resolve()));
+  const abort = new AbortController();
+  const fetched = withFaults({ latency: "5ms" }, () => fetch(`http://127.0.0.1:${peer.port}`, { signal: abort.signal }));
+  await asked.promise;
+  abort.abort();
+  await expect(fetched).rejects.toMatchObject({ name: "AbortError" });
+  await until("the peer saw the connection close", () => peer.sockets.size === 0);
 });

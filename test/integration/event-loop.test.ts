@@ -1,7 +1,8 @@
-import { install, reset, uninstall, withFaults } from "faultcore";
+import { install, isInjected, reset, uninstall, withFaults } from "faultcore";
 import type { PolicyFields } from "faultcore";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { figures, median, nowMs, timed, upToThreeTimes } from "../helpers/measure.ts";
+import { failureOf, figures, median, nowMs, timed, upToThreeTimes } from "../helpers/measure.ts";
+import { echo } from "../helpers/peers.ts";
 import { talk, workerPeer } from "../helpers/worker-peer.ts";
 
 const FIFTY: PolicyFields = { latency: "50ms" };
@@ -126,5 +127,24 @@ describe("the program's event loop", () => {
       await expect(withFaults(policy, () => talk({ port: peer.port, host: "127.0.0.1" }))).rejects.toMatchObject({ code });
       expect(nowMs() - began).toBeGreaterThanOrEqual(least);
     }
+  });
+
+  it("on fake timers, only the injected one of two failed addresses is marked", async () => {
+    const addresses = [
+      { address: "127.0.0.2", family: 4 },
+      { address: "127.0.0.1", family: 4 },
+    ];
+    let port = 0;
+    {
+      await using peer = await echo();
+      port = peer.port;
+    }
+    vi.useFakeTimers({ toFake: ["queueMicrotask"] });
+    const error = await failureOf(
+      withFaults({ connectionError: { kind: "refused" }, targets: ["127.0.0.2"] }, () =>
+        talk({ port, host: "two.test", autoSelectFamily: true, lookup: (_name, _options, done) => done(null, addresses) }),
+      ),
+    );
+    expect((error as unknown as AggregateError).errors.map(isInjected)).toEqual([true, false]);
   });
 });

@@ -31,10 +31,13 @@ const slowLink = {
   timeout: { connect: "20ms", recv: "20ms" },
 } satisfies PolicyFields;
 
+/** Connects, and waits for an echo: then the peer has counted the connection. */
 async function connect(port: number): Promise<void> {
   const socket = net.connect({ port, host: "127.0.0.1" });
   try {
     await once(socket, "connect");
+    socket.write("x");
+    await once(socket, "data");
   } finally {
     socket.destroy();
   }

@@ -93,7 +93,7 @@ const FLOWS: Readonly<Record<string, () => Promise<{ ending: Promise<Ending>; cl
       stream.respond();
       stream.write("first part");
     });
-    const peer = await listen(server as unknown as net.Server);
+    const peer = await listen(server);
     const session = http2.connect(`http://127.0.0.1:${peer.port}`);
     session.on("error", () => {});
     const request = session.request({ ":path": "/" });

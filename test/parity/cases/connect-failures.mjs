@@ -38,7 +38,7 @@ function argumentsCase(open) {
   return async (t) => {
     const socket = t.attempt("call", "connect", open);
     if (socket !== undefined) t.watch(socket, "client");
-    await t.sleep(20);
+    await t.until(() => socket === undefined || socket.closed);
     socket?.destroy();
   };
 }
@@ -163,7 +163,7 @@ export const cases = {
   "is aborted before it connects": async (t) => {
     const server = await t.echo();
     const socket = t.watch(net.connect({ port: server.port, host, signal: AbortSignal.abort() }), "client");
-    await t.sleep(30);
+    await t.event(socket, "ready");
     socket.destroy();
     t.log("servers", "connections", server.sockets.length);
   },
@@ -210,8 +210,10 @@ export const cases = {
     const server = await t.echo({ watch: { addresses: false } });
     const socket = t.watch(net.connect(server.port, host), "client", { addresses: false });
     t.attempt("client", "second connect", () => socket.connect(server.port, host));
-    await t.sleep(50);
+    await t.until(() => socket.closed);
     socket.destroy();
+    // Whether the connection that is given up reached the server is a race.
+    t.trace.drop((actor) => actor.startsWith("server"));
   },
 
   "is told to connect while it is connected": async (t) => {
@@ -219,7 +221,7 @@ export const cases = {
     const socket = t.watch(net.connect(server.port, host), "client");
     await t.event(socket, "connect");
     t.attempt("client", "second connect", () => socket.connect(server.port, host));
-    await t.sleep(50);
+    await Promise.race([t.event(socket, "ready"), t.sleep(1000)]);
     socket.destroy();
   },
 

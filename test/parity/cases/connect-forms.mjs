@@ -156,7 +156,7 @@ export const cases = {
     await Promise.all(Array.from({ length: 50 }, talk));
     await t.allClosed();
     t.log("clients", "served", server.sockets.length);
-    for (const name of t.trace.actors()) if (name.startsWith("server")) t.trace.drop(name);
+    t.trace.drop((name) => name.startsWith("server"));
   },
 
   "connects again from a connect handler": async (t) => {

@@ -127,7 +127,7 @@ export const cases = {
     const { ipv6 } = await silentPorts();
     if (ipv6 === undefined) t.skip("no IPv6 here");
     const server = await t.echo({ port: ipv6 });
-    const socket = dial(t, { port: ipv6, host, lookup: lookupOf(t, [v6, v4]), autoSelectFamilyAttemptTimeout: 100 });
+    const socket = dial(t, { port: ipv6, host, lookup: lookupOf(t, [v6, v4]), autoSelectFamilyAttemptTimeout: 250 });
     await t.talk(socket);
     t.log("servers", "connections", server.sockets.length);
   },
@@ -135,15 +135,15 @@ export const cases = {
   "the first address never answers and the second refuses": async (t) => {
     const { ipv6 } = await silentPorts();
     if (ipv6 === undefined) t.skip("no IPv6 here");
-    const options = { port: ipv6, host, lookup: lookupOf(t, [v6, v4]), autoSelectFamilyAttemptTimeout: 100 };
+    const options = { port: ipv6, host, lookup: lookupOf(t, [v6, v4]), autoSelectFamilyAttemptTimeout: 250 };
     dial(t, options);
   },
 
   "the first address refuses and the second never answers": async (t) => {
     const { ipv6 } = await silentPorts();
     if (ipv6 === undefined) t.skip("no IPv6 here");
-    const options = { port: ipv6, host, lookup: lookupOf(t, [v4, v6]), autoSelectFamilyAttemptTimeout: 100 };
-    const socket = dial(t, options).setTimeout(300);
+    const options = { port: ipv6, host, lookup: lookupOf(t, [v4, v6]), autoSelectFamilyAttemptTimeout: 250 };
+    const socket = dial(t, options).setTimeout(500);
     socket.on("timeout", () => socket.destroy(new Error("too slow")));
   },
 

@@ -172,7 +172,7 @@ export const cases = {
     };
     await Promise.all(["/1", "/2", "/3", "/4", "/5", "/6"].map(ask));
     await pool.close();
-    for (const actor of t.trace.actors()) if (actor.startsWith("server")) t.trace.drop(actor);
+    t.trace.drop((actor) => actor.startsWith("server"));
   },
 
   "undici times out while it dials": async (t) => {

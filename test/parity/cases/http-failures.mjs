@@ -16,6 +16,8 @@ const answer = (onSocket, options) => async (t) => {
 const partial = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly a part";
 const partialChunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
 
+const freeSockets = (agent) => Object.values(agent.freeSockets).flat().length;
+
 export const cases = {
   "a request is refused": async (t) => {
     await send(t, { port: closedPort }).done;
@@ -126,7 +128,7 @@ export const cases = {
 
   "a request times out": async (t) => {
     const server = await serveHttp(t, () => {});
-    const { request, done } = send(t, server, { timeout: 100 });
+    const { request, done } = send(t, server, { timeout: 300 });
     await t.event(request, "timeout");
     request.destroy();
     await done;
@@ -142,9 +144,9 @@ export const cases = {
   },
 
   "setTimeout on a request that is answered late": async (t) => {
-    const server = await serveHttp(t, (_, response) => setTimeout(() => response.end("late"), 200));
+    const server = await serveHttp(t, (_, response) => setTimeout(() => response.end("late"), 600));
     const { request, done } = send(t, server);
-    request.setTimeout(60);
+    request.setTimeout(250);
     await done;
   },
 
@@ -154,12 +156,12 @@ export const cases = {
     }, socketOnly);
     const agent = new http.Agent({ keepAlive: true });
     await send(t, server, { agent }, { actor: "first" }).done;
-    await t.sleep(20);
+    await t.until(() => freeSockets(agent) === 1);
     const peer = await server.socket();
     peer.end();
     await t.closed(peer);
-    await t.sleep(20);
-    t.log("agent", "free", Object.values(agent.freeSockets).flat().length);
+    await t.until(() => freeSockets(agent) === 0);
+    t.log("agent", "free", freeSockets(agent));
     await send(t, server, { agent }, { actor: "second" }).done;
     agent.destroy();
   },
@@ -170,10 +172,10 @@ export const cases = {
     }, socketOnly);
     const agent = new http.Agent({ keepAlive: true });
     await send(t, server, { agent }, { actor: "first" }).done;
-    await t.sleep(20);
+    await t.until(() => freeSockets(agent) === 1);
     (await server.socket()).resetAndDestroy();
-    await t.sleep(50);
-    t.log("agent", "free", Object.values(agent.freeSockets).flat().length);
+    await t.until(() => freeSockets(agent) === 0);
+    t.log("agent", "free", freeSockets(agent));
     await send(t, server, { agent }, { actor: "second" }).done;
     agent.destroy();
   },
@@ -188,7 +190,7 @@ export const cases = {
     }, socketOnly);
     const agent = new http.Agent({ keepAlive: true });
     await send(t, server, { agent }, { actor: "first" }).done;
-    await t.sleep(20);
+    await t.until(() => freeSockets(agent) === 1);
     await send(t, server, { agent }, { actor: "second" }).done;
     agent.destroy();
   },

@@ -8,6 +8,8 @@ import { send, serveHttp } from "../kit/http.mjs";
 const echoBody = (request, response) => request.pipe(response);
 const hello = (_, response) => response.end("hello");
 
+const freeSockets = (agent) => Object.values(agent.freeSockets).flat().length;
+
 export const cases = {
   GET: async (t) => {
     const server = await serveHttp(t, hello);
@@ -59,7 +61,7 @@ export const cases = {
     const server = await serveHttp(t, echoBody);
     const { done } = send(t, server, { method: "POST" }, { body: Buffer.alloc(1_000_000, "post ") });
     await done;
-    for (const actor of t.trace.actors()) if (actor.endsWith(", writing")) t.trace.drop(actor);
+    t.trace.drop((actor) => actor.endsWith(", writing"));
   },
 
   "a response without end mark": async (t) => {
@@ -72,9 +74,9 @@ export const cases = {
     const agent = new http.Agent({ keepAlive: true });
     for (const actor of ["first", "second", "third"]) {
       await send(t, server, { agent, path: `/${actor}` }, { actor }).done;
-      await t.sleep(5);
+      await t.until(() => freeSockets(agent) === 1);
     }
-    t.log("agent", "free", Object.values(agent.freeSockets).flat().length);
+    t.log("agent", "free", freeSockets(agent));
     agent.destroy();
   },
 
@@ -89,7 +91,7 @@ export const cases = {
     const server = await serveHttp(t, (request, response) => response.end(request.url));
     const names = Array.from({ length: 10 }, (_, index) => `request ${index}`);
     await Promise.all(names.map((actor) => send(t, server, { path: `/${actor.replace(" ", "-")}` }, { actor }).done));
-    for (const actor of t.trace.actors()) if (actor.startsWith("server")) t.trace.drop(actor);
+    t.trace.drop((actor) => actor.startsWith("server"));
   },
 
   "Expect: 100-continue": async (t) => {
@@ -190,7 +192,7 @@ export const cases = {
     const agent = new https.Agent({ keepAlive: true, ca: certificates.authority, servername: "localhost" });
     for (const actor of ["first", "second"]) {
       await send(t, server, { protocol: "https:", agent }, { actor }).done;
-      await t.sleep(5);
+      await t.until(() => freeSockets(agent) === 1);
     }
     agent.destroy();
   },

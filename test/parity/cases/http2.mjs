@@ -36,6 +36,11 @@ const fails = (arrange) => async (t) => {
   await closed;
 };
 
+/** Whether the server still reads the last frames of a client that is destroyed is a race. */
+const withoutServer = (t) => {
+  t.trace.drop((actor) => actor.startsWith("server"));
+};
+
 export const cases = {
   "HTTP/2": roundTrip(true),
   "HTTP/2 in the clear": roundTrip(false),
@@ -136,7 +141,7 @@ export const cases = {
     await t.event(stream, "response");
     session.destroy();
     await closed;
-    await t.sleep(20);
+    withoutServer(t);
   },
 
   "an HTTP/2 session is destroyed with an error": async (t) => {
@@ -146,7 +151,7 @@ export const cases = {
     await t.event(stream, "response");
     session.destroy(new Error("mine"));
     await closed;
-    await t.sleep(20);
+    withoutServer(t);
   },
 
   "an HTTP/2 session is destroyed while it connects": async (t) => {
@@ -172,7 +177,7 @@ export const cases = {
     const server = await serve(t, () => {});
     const { session, closed } = connect(t, server);
     const { stream, done } = request(t, session);
-    stream.setTimeout(80, () => stream.close(http2.constants.NGHTTP2_CANCEL));
+    stream.setTimeout(300, () => stream.close(http2.constants.NGHTTP2_CANCEL));
     await done;
     session.close();
     await closed;
@@ -182,9 +187,9 @@ export const cases = {
     const server = await serve(t, () => {});
     const { session, closed } = connect(t, server);
     request(t, session);
-    session.setTimeout(100, () => session.destroy());
+    session.setTimeout(400, () => session.destroy());
     await closed;
-    await t.sleep(20);
+    withoutServer(t);
   },
 
   "the connection of an HTTP/2 session is reset": async (t) => {
@@ -196,7 +201,7 @@ export const cases = {
     await t.event(stream, "response");
     accepted[0].resetAndDestroy();
     await closed;
-    for (const actor of t.trace.actors()) if (actor.startsWith("server")) t.trace.drop(actor);
+    t.trace.drop((actor) => actor.startsWith("server"));
   },
 
   "HTTP/2 is refused": fails(() => ({ port: closedPort, secure: true })),

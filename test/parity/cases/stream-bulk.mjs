@@ -20,7 +20,7 @@ async function sendBig(socket, piece = 65_536) {
 }
 
 const withoutDrains = (t) => {
-  for (const actor of t.trace.actors()) if (actor.endsWith(", writing")) t.trace.drop(actor);
+  t.trace.drop((actor) => actor.endsWith(", writing"));
 };
 
 export const cases = {
@@ -85,7 +85,7 @@ export const cases = {
     await t.allClosed();
     t.log("result", "received all", received === written * piece.length);
     // How much fits before it stalls is up to the kernel, and so is every count that follows from it.
-    for (const actor of t.trace.actors()) if (actor !== "result") t.trace.drop(actor);
+    t.trace.drop((actor) => actor !== "result");
   },
 
   "pauses reading, and the server stalls": async (t) => {

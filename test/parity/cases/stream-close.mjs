@@ -102,7 +102,7 @@ export const cases = {
     const server = await t.listen((socket) => socket.end("unread"));
     const socket = open(t, server, {}, { data: false });
     await t.event(await server.socket(), "finish");
-    await t.sleep(50);
+    await t.until(() => socket.bytesRead === 6);
     t.log("client", "not read", stateOf(socket));
     socket.destroy();
   },
@@ -172,7 +172,7 @@ export const cases = {
   "an idle timeout": async (t) => {
     const server = await t.listen();
     const socket = open(t, server);
-    socket.setTimeout(60, () => t.log("client", "timeout callback"));
+    socket.setTimeout(200, () => t.log("client", "timeout callback"));
     await t.event(socket, "timeout");
     t.log("client", "still open", stateOf(socket));
     socket.end();

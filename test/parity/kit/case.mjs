@@ -36,6 +36,12 @@ export class Case {
     return sleep(ms);
   }
 
+  /** For what has no event of its own; goes on after a while in any case, and the trace shows what was missing. */
+  async until(condition, limitMs = 1000) {
+    const deadline = Date.now() + limitMs;
+    while (!condition() && Date.now() < deadline) await sleep(5);
+  }
+
   /** The arguments of the next such event; never rejects, unlike `events.once`. */
   event(emitter, name) {
     return new Promise((resolve) => emitter.once(name, (...args) => resolve(args)));

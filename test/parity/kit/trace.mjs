@@ -3,9 +3,12 @@
 import { createHash } from "node:crypto";
 
 const shownBytes = 240;
+/** Timeouts, exceptions and warnings count whatever else a case leaves out. */
+const kept = new Set(["case", "process"]);
 
 export class Trace {
   #actors = new Map();
+  #dropped = [];
   #ports = new Map();
 
   add(actor, event, detail) {
@@ -33,17 +36,15 @@ export class Trace {
     if (port !== undefined && !this.#ports.has(port)) this.#ports.set(port, `<${name}>`);
   }
 
-  actors() {
-    return [...this.#actors.keys()];
-  }
-
-  /** Forgets an actor whose part is not defined, such as which of fifty connections was accepted first. */
-  drop(actor) {
-    this.#actors.delete(actor);
+  /** Forgets actors whose part is not defined, such as which of fifty connections was accepted first; also what they see later. */
+  drop(matches) {
+    this.#dropped.push(matches);
   }
 
   toJSON() {
-    const actors = [...this.#actors].sort(([a], [b]) => (a < b ? -1 : 1));
+    const actors = [...this.#actors]
+      .filter(([actor]) => kept.has(actor) || !this.#dropped.some((matches) => matches(actor)))
+      .sort(([a], [b]) => (a < b ? -1 : 1));
     return Object.fromEntries(actors.map(([actor, entries]) => [actor, entries.map((entry) => this.#line(entry))]));
   }
 

@@ -1,0 +1,69 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { dist, fixture, jsonLines, start } from "../helpers/programs.ts";
+import type { Ended } from "../helpers/programs.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Paths of Node binaries: FAULTCORE_NODES (as in PATH), else what scripts/install-nodes.mjs has put into .cache/nodes. */
+function nodeBinaries(): string[] {
+  const given = process.env["FAULTCORE_NODES"];
+  if (given !== undefined && given !== "") return given.split(delimiter);
+  const cache = join(root, ".cache", "nodes");
+  if (!existsSync(cache)) return [];
+  return readdirSync(cache).flatMap((version) => {
+    const modules = join(cache, version, "node_modules");
+    const packages = existsSync(modules) ? readdirSync(modules) : [];
+    return packages
+      .map((name) => join(modules, name, "bin", process.platform === "win32" ? "node.exe" : "node"))
+      .filter((path) => existsSync(path));
+  });
+}
+
+function version(path: string): string {
+  return spawnSync(path, ["--version"], { encoding: "utf8", timeout: 20_000 }).stdout.trim();
+}
+
+const run = (binary: string, args: readonly string[]): Promise<Ended> => start(binary, args, { cwd: dirname(fixture("smoke")) }).ended;
+
+// Round trips of 40 ms: the connect and the request, and one more for the TLS handshake.
+const EXPECTED = { http: 80, https: 120, fetch: 80, h2: 80 };
+
+function check(ended: Ended): void {
+  const seen = jsonLines<{ client: keyof typeof EXPECTED; body: string; ms: number; injected: boolean }>(ended);
+  expect(seen.map(({ client }) => client)).toEqual(Object.keys(EXPECTED));
+  for (const { client, body, ms, injected } of seen) {
+    expect({ client, body, injected }).toEqual({ client, body: "ok", injected: true });
+    expect(ms).toBeGreaterThanOrEqual(EXPECTED[client]);
+  }
+}
+
+const binaries = nodeBinaries();
+const others = binaries.map((path) => ({ path, name: version(path) }));
+if (others.length === 0) console.log("No other Node: run scripts/install-nodes.mjs, or set FAULTCORE_NODES. Only this one is tested.");
+
+for (const { path, name } of [{ path: process.execPath, name: `this Node (${process.version})` }, ...others]) {
+  describe.concurrent(`On ${name}, faultcore`, () => {
+    it("carries http, https, fetch and HTTP/2 under latency", async () => {
+      check(await run(path, [fixture("smoke")]));
+    });
+
+    it("does so with --frozen-intrinsics", async () => {
+      check(await run(path, ["--frozen-intrinsics", fixture("smoke")]));
+    });
+
+    it("says clearly under --permission that worker threads must be allowed, and works when they are", async () => {
+      const major = Number(/v(\d+)/.exec(name)?.[1]);
+      const permission = [major < 23 ? "--experimental-permission" : "--permission", "--allow-fs-read=*"];
+      // From Node 25 on the network is a permission too.
+      if (major >= 25) permission.push("--allow-net");
+      const refused = await run(path, [...permission, "--import", dist("register.js"), "-e", 'console.log("started")']);
+      expect({ code: refused.code, stdout: refused.stdout }).toEqual({ code: 2, stdout: "" });
+      expect(refused.stderr).toMatch(/^faultcore: .*--allow-worker.*\[ERR_FAULTCORE_RELAY\]$/m);
+      check(await run(path, [...permission, "--allow-worker", fixture("smoke")]));
+    });
+  });
+}
