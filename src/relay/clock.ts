@@ -7,7 +7,8 @@
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { clockNs } from "../internal/clock.ts";
 
-const SPIN_NORMAL_NS = 0.3e6;
+/** Node's timers wake within about a millisecond around their time: a smaller bound would need a second timer, which is late again. */
+const SPIN_NORMAL_NS = 1e6;
 const SPIN_FINE_NS = 1.5e6;
 const MAX_TIMER_MS = 0x7fff_ffff;
 

@@ -5,11 +5,13 @@ import type { PolicyTable } from "../table/table.ts";
 import type { DeadlineClock } from "./clock.ts";
 import type { RelayFlow } from "./flow.ts";
 import type { FlowEvent, FromRelay } from "./protocol.ts";
+import type { RoundTrips } from "./round-trips.ts";
 
 export interface RelayContext {
   readonly table: PolicyTable;
   readonly clock: DeadlineClock;
   readonly windowBytes: number;
+  readonly roundTrips: RoundTrips;
   post(message: FromRelay): void;
   /** The policy's body; drains the port when the number is new. */
   policy(policyId: number, scope: number): CompiledPolicy | undefined;

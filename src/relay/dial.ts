@@ -118,7 +118,7 @@ export class Dial {
       const nowNs = this.#context.clock.nowNs();
       this.#local = { address: peer.localAddress ?? "", port: peer.localPort ?? 0, family: peer.localFamily ?? "" };
       this.#remote = { address: peer.remoteAddress ?? "", port: peer.remotePort ?? 0, family: peer.remoteFamily ?? "" };
-      this.flow.peerConnected(nowNs - dialledNs);
+      this.flow.peerConnected(this.#context.roundTrips.note(address, port, nowNs - dialledNs));
       this.#waitUntil(nowNs + (this.#plan?.reportDelayNs ?? 0), () => {
         this.#peerReady = true;
         this.#complete();

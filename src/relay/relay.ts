@@ -20,6 +20,7 @@ import type { RelayFlow } from "./flow.ts";
 import { Flushes } from "./flushes.ts";
 import { CONTROL } from "./protocol.ts";
 import type { FlowEvent, FromRelay, RelayInit, ToRelay } from "./protocol.ts";
+import { RoundTrips } from "./round-trips.ts";
 import { resetSocket } from "./sockets.ts";
 
 const UNCLAIMED_MS = 2000;
@@ -38,6 +39,7 @@ export class Relay implements RelayContext {
   readonly table: PolicyTable;
   readonly clock: DeadlineClock;
   readonly windowBytes: number;
+  readonly roundTrips: RoundTrips = new RoundTrips();
   readonly #control: Int32Array;
   readonly #transport: Transport;
   readonly #server: Server;

@@ -14,8 +14,8 @@ function nodeBinaries(): string[] {
   if (given !== undefined && given !== "") return given.split(delimiter);
   const cache = join(root, ".cache", "nodes");
   if (!existsSync(cache)) return [];
-  return readdirSync(cache).flatMap((version) => {
-    const modules = join(cache, version, "node_modules");
+  return readdirSync(cache).flatMap((major) => {
+    const modules = join(cache, major, "node_modules");
     const packages = existsSync(modules) ? readdirSync(modules) : [];
     return packages
       .map((name) => join(modules, name, "bin", process.platform === "win32" ? "node.exe" : "node"))

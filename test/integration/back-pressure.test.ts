@@ -183,12 +183,12 @@ describe("while a connection is dialled,", () => {
 });
 
 it("An AbortSignal ends a fetch that waits for its response, and closes its connection", async () => {
-  const asked = deferred<void>();
-  await using peer = await listen(http.createServer(() => asked.resolve()));
+  const asked = deferred<Socket>();
+  await using peer = await listen(http.createServer((request) => asked.resolve(request.socket)));
   const abort = new AbortController();
   const fetched = withFaults({ latency: "5ms" }, () => fetch(`http://127.0.0.1:${peer.port}`, { signal: abort.signal }));
-  await asked.promise;
+  const closed = once(await asked.promise, "close");
   abort.abort();
   await expect(fetched).rejects.toMatchObject({ name: "AbortError" });
-  await until("the peer saw the connection close", () => peer.sockets.size === 0);
+  await closed;
 });

@@ -11,7 +11,8 @@ it("threads that open, end and read scopes at the same time never see half a row
   const table = PolicyTable.create(1);
   const shared = new SharedArrayBuffer(8 + 4 * 16);
   const stop = new Int32Array(shared, 0, 1);
-  const start = (role: string): Worker => new Worker(fixture("torture.mjs"), { workerData: { buffer: table.buffer, shared, role, rounds: 60_000 } });
+  const start = (role: string): Worker =>
+    new Worker(fixture("torture.mjs"), { workerData: { buffer: table.buffer, shared, role, rounds: 60_000 } });
   const readers = [start("reader"), start("reader")];
   const writers = [start("writer"), start("writer")];
   const results = readers.map((reader) => once(reader, "message"));
@@ -35,7 +36,7 @@ it("bytes never overtake their binding: 100,000 bindings, each published just be
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   await once(socket, "connect");
   const byte = Buffer.alloc(1);
-  for (let sequence = 0; sequence < 100_000; ) {
+  for (let sequence = 0; sequence < 100_000;) {
     // The ring holds four: what does not fit yet waits for the reader instead of going by message, to put the ring itself to the test.
     if (publishBinding(table, flow, { sequence, scope: (sequence & 0xff) + 1, offset: sequence, flowHash: 1n, ordinal: 0 })) {
       socket.write(byte);

@@ -109,7 +109,13 @@ describe("the activation", () => {
 });
 
 describe("flow rows", () => {
-  const binding = (sequence: number, offset: number) => ({ sequence, scope: 0xffff_f001, offset, flowHash: 0xffff_ffff_0000_0001n, ordinal: 2 });
+  const binding = (sequence: number, offset: number) => ({
+    sequence,
+    scope: 0xffff_f001,
+    offset,
+    flowHash: 0xffff_ffff_0000_0001n,
+    ordinal: 2,
+  });
 
   it("carry bindings in order, offsets beyond 2^32 included", () => {
     const table = PolicyTable.create(1);
