@@ -214,6 +214,8 @@ export class Relay implements RelayContext {
 
   /** Resets every leg: the relay is dying, and no program may take that for a clean end. */
   die(): void {
+    // A program that waits for the port must not wait in vain.
+    if (Atomics.compareExchange(this.#control, CONTROL.port, 0, -1) === 0) Atomics.notify(this.#control, CONTROL.port);
     for (const { flow } of this.#dials.values()) flow.leg?.resetAndDestroy();
     for (const { leg } of this.#unclaimed.values()) leg.destroy();
     this.#server.close();

@@ -149,8 +149,10 @@ describe("the faultcore command", () => {
     expect(succeeded(faultcore("--version")).trim()).toBe(manifest.version);
   });
 
-  it("runs a program and ends as it ends", () => {
-    const { status, stdout } = faultcore("run", "--", process.execPath, "-e", "console.log('ran'); process.exitCode = 7");
+  it("runs a program under a policy and ends as it ends", () => {
+    writeFileSync(join(folder, "policies.yaml"), "slow:\n  latency: 20ms\n");
+    const policy = ["--policies", "policies.yaml", "--policy", "slow"];
+    const { status, stdout } = faultcore("run", ...policy, "--", process.execPath, "-e", "console.log('ran'); process.exitCode = 7");
     expect(stdout).toContain("ran");
     expect(status).toBe(7);
   });
