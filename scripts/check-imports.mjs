@@ -15,11 +15,12 @@ const TABLE = {
   table: ["internal", "errors", "policy"],
   scope: ["internal", "errors", "policy", "table"],
   relay: ["internal", "errors", "engine", "policy", "table"],
+  local: ["internal", "errors", "engine", "policy", "table"],
   steer: ["internal", "errors"],
   record: ["internal", "types:engine"],
   report: ["internal", "types:engine"],
   // The composition root, and the only one that wires layers together.
-  runtime: ["internal", "errors", "engine", "policy", "table", "scope", "relay", "steer", "record", "report"],
+  runtime: ["internal", "errors", "engine", "policy", "table", "scope", "relay", "local", "steer", "record", "report"],
   index: ["runtime", "errors", "policy", "scope", "types:engine", "types:report"],
   register: ["runtime"],
   // The public API: index, its errors, and the module that `run` preloads.

@@ -17,6 +17,14 @@ export const FAULT_IDS: Readonly<Record<FaultName, number>> = {
   burst_loss: 5,
   timeout: 6,
   connection_error: 7,
+  correlated_loss: 8,
+  half_open: 9,
+  packet_duplicate: 10,
+  packet_reorder: 11,
+  dns: 12,
+  session_budget: 13,
+  payload_mutation: 14,
+  schedule: 15,
 };
 
 /** Where a packet is in its flow (design §7). Connect attempts have exchange -1 and their number as the cell. */

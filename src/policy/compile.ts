@@ -4,13 +4,21 @@
  * Owns: the defaults and the key. Never: validation (`parse.ts`).
  */
 import type { DirectionFaults, FlowFaults } from "../engine/types.ts";
+import {
+  CERTAIN_PPM,
+  compileBudget,
+  compileDns,
+  compileDuplicate,
+  compileHalfOpen,
+  compileMutation,
+  compileReorder,
+  compileSchedule,
+} from "./compile-groups.ts";
 import { fnv1a64 } from "../internal/hash.ts";
 import type { DirectionOf, PolicyFields, PolicyOf, Read } from "./fields.ts";
 import { findNotImplemented } from "./not-implemented.ts";
 import { parsePolicy, type ParsedPolicy } from "./parse.ts";
 import type { CompiledPolicy } from "./types.ts";
-
-const CERTAIN_PPM = 1_000_000;
 
 /**
  * Checks and compiles a policy.
@@ -35,6 +43,8 @@ export function compileParsed(parsed: ParsedPolicy, name: string | undefined): C
     seed: fields.seed,
     faults: compileFaults(fields),
     targets: fields.targets,
+    skip: fields.skip ?? 0,
+    times: fields.times ?? Infinity,
     notImplemented: findNotImplemented(fields).map((path) => notImplementedPath(parsed, path)),
   };
 }
@@ -72,17 +82,36 @@ function compileFaults(fields: PolicyOf<Read>): FlowFaults {
     downlink: compileDirection(fields, fields.downlink),
     timeout: { connectNs: timeout?.connect, recvNs: timeout?.recv },
     connectionError: connectionError && { kind: connectionError.kind, ppm: connectionError.prob ?? CERTAIN_PPM },
+    halfOpen: compileHalfOpen(fields.halfOpen),
+    dns: compileDns(fields.dns),
+    sessionBudget: compileBudget(fields.sessionBudget),
+    mutation: compileMutation(fields.payloadMutation),
+    schedule: compileSchedule(fields.schedule),
+    rateShare: fields.rateShare ?? "flow",
   };
 }
 
 /** What a direction says wins, including zero; what it does not say is as for both. */
-function compileDirection(both: DirectionOf<Read>, own: DirectionOf<Read> = {}): DirectionFaults {
+function compileDirection(both: PolicyOf<Read>, own: DirectionOf<Read> = {}): DirectionFaults {
+  // Correlated loss takes the place of the general packet loss, and a direction's own packet loss that of both.
+  const correlatedLoss = own.packetLoss === undefined ? both.correlatedLoss : undefined;
+  const lossPpm = correlatedLoss === undefined ? (own.packetLoss ?? both.packetLoss ?? 0) : 0;
+  const lossy = correlatedLoss !== undefined || lossPpm > 0;
   return {
     latencyNs: own.latency ?? both.latency ?? 0,
     jitterNs: own.jitter ?? both.jitter ?? 0,
-    lossPpm: own.packetLoss ?? both.packetLoss ?? 0,
+    lossPpm,
     burst: own.burstLoss ?? both.burstLoss ?? 1,
     rateBps: own.rate ?? both.rate ?? Infinity,
+    correlatedLoss: correlatedLoss && {
+      goodToBadPpm: correlatedLoss.pGoodToBad,
+      badToGoodPpm: correlatedLoss.pBadToGood,
+      lossGoodPpm: correlatedLoss.lossGood,
+      lossBadPpm: correlatedLoss.lossBad,
+    },
+    congestion: both.congestion ?? (lossy ? "cubic" : "none"),
+    duplicate: compileDuplicate(both.packetDuplicate),
+    reorder: compileReorder(both.packetReorder),
   };
 }
 

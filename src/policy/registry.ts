@@ -25,6 +25,8 @@ export class PolicyRegistry {
   readonly #entries = new Map<string, Entry>();
   /** Applications so far, by key and then by seed. */
   readonly #applications = new Map<bigint, Map<bigint | undefined, number>>();
+  /** When each policy was first applied, by key: its schedule's clock. */
+  readonly #anchors = new Map<bigint, number>();
 
   /**
    * Checks a policy and keeps a copy. A policy of the same name is replaced, and its applications count from the start again.
@@ -55,19 +57,20 @@ export class PolicyRegistry {
 
   /** Removes a policy; false where there was none. */
   unregister(name: string): boolean {
-    this.#applications.delete(hashName(name));
+    this.#forget(hashName(name));
     return this.#entries.delete(name);
   }
 
   /** Removes all policies and forgets all applications, also of inline policies. */
   clear(): void {
     this.#entries.clear();
-    this.#applications.clear();
+    this.resetOrdinals();
   }
 
   /** Forgets all applications and keeps the policies. */
   resetOrdinals(): void {
     this.#applications.clear();
+    this.#anchors.clear();
   }
 
   /**
@@ -112,9 +115,21 @@ export class PolicyRegistry {
     return ordinal;
   }
 
+  /** When the policy was first applied: now, if it was not yet. */
+  anchorNs(policy: Pick<CompiledPolicy, "keyHash">, nowNs: number): number {
+    const anchorNs = this.#anchors.get(policy.keyHash) ?? nowNs;
+    this.#anchors.set(policy.keyHash, anchorNs);
+    return anchorNs;
+  }
+
   #set(name: string, entry: Entry): void {
-    this.#applications.delete(entry.compiled.keyHash);
+    this.#forget(entry.compiled.keyHash);
     this.#entries.set(name, entry);
+  }
+
+  #forget(keyHash: bigint): void {
+    this.#applications.delete(keyHash);
+    this.#anchors.delete(keyHash);
   }
 }
 

@@ -46,6 +46,9 @@ export interface CompiledPolicy {
   readonly seed: bigint | undefined;
   readonly faults: FlowFaults;
   readonly targets: readonly TargetRule[] | undefined;
+  /** The policy governs uses number skip+1 to skip+times, counted since it was registered; `times` is `Infinity` where all are. */
+  readonly skip: number;
+  readonly times: number;
   /** Paths (in the spelling of the source) of all fields whose engine does not exist yet. */
   readonly notImplemented: readonly string[];
 }

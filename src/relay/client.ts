@@ -6,6 +6,7 @@
  * with it; not more legs are on their way than the relay's accept queue takes.
  */
 import { setImmediate } from "node:timers";
+import type { FlowEvent } from "../engine/types.ts";
 import { FaultcoreError } from "../errors.ts";
 import { freeFlow, openFlow, publishBinding, publishSpilledBinding } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
@@ -16,7 +17,7 @@ import { RelayHost } from "./host.ts";
 import type { RelayListener, RelayOptions } from "./host.ts";
 import { KnownPolicies } from "./known-policies.ts";
 import { MAX_UNACCEPTED_LEGS } from "./protocol.ts";
-import type { BoundMessage, CloseKind, DialMessage, FlowEvent, FromRelay } from "./protocol.ts";
+import type { BoundMessage, CloseKind, DialMessage, FromRelay } from "./protocol.ts";
 
 export interface ClientListener {
   events(events: readonly FlowEvent[]): void;

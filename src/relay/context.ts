@@ -1,10 +1,11 @@
 /** What a flow may ask of the relay that it lives in. */
+import type { FlowEvent } from "../engine/types.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import type { Binding } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
-import type { DeadlineClock } from "./clock.ts";
+import type { DeadlineClock } from "../internal/deadline-clock.ts";
 import type { RelayFlow } from "./flow.ts";
-import type { FlowEvent, FromRelay } from "./protocol.ts";
+import type { FromRelay } from "./protocol.ts";
 import type { RoundTrips } from "./round-trips.ts";
 
 export interface RelayContext {

@@ -8,7 +8,7 @@
  */
 import type { Socket } from "node:net";
 import type { FlowBinding } from "./binding.ts";
-import { createWaiter } from "./clock.ts";
+import { createWaiter } from "../internal/deadline-clock.ts";
 import type { RelayContext } from "./context.ts";
 import { EarlyArrivals } from "./early.ts";
 import { rollFirstUse } from "./first-use.ts";

@@ -7,7 +7,7 @@
  */
 import type { Socket } from "node:net";
 import type { DirectionEngine } from "../engine/direction.ts";
-import type { DeadlineClock, Waiter } from "./clock.ts";
+import type { DeadlineClock, Waiter } from "../internal/deadline-clock.ts";
 import type { PipeEnd } from "./pipe-end.ts";
 
 export interface PipeOwner {

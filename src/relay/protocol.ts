@@ -3,7 +3,7 @@
  * that messages arrive in order and that the relay can drain those that were sent before something it saw in the table.
  */
 import type { MessagePort } from "node:worker_threads";
-import type { Decision } from "../engine/types.ts";
+import type { FlowEvent } from "../engine/types.ts";
 import type { Binding } from "../table/flows.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 
@@ -161,12 +161,6 @@ export interface StuckMessage {
 export interface EventsMessage {
   readonly type: "events";
   readonly events: readonly FlowEvent[];
-}
-
-/** A decision and what it belongs to. `flowHash` names the flow within its scope; the program's side knows what stands behind it. */
-export interface FlowEvent extends Decision {
-  readonly scope: number;
-  readonly flowHash: bigint;
 }
 
 /** A flow came under a scope: whether its rules touch it, and which one decided (-1: the policy has none, or none matched). */

@@ -5,8 +5,8 @@
  */
 import { armCount, armOffset, isTls } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
-import type { DeadlineClock, Waiter } from "./clock.ts";
-import { createWaiter } from "./clock.ts";
+import type { DeadlineClock, Waiter } from "../internal/deadline-clock.ts";
+import { createWaiter } from "../internal/deadline-clock.ts";
 import type { RelayContext } from "./context.ts";
 
 export class ReceiveTimeout {

@@ -3,7 +3,7 @@ import type { PolicyFields } from "../policy/fields.ts";
 import type { ScopeApi } from "../scope/api-types.ts";
 import { readInstallOptions } from "./options.ts";
 import type { InstallOptions } from "./options.ts";
-import { getRuntime } from "./runtime.ts";
+import { getRuntime } from "./instance.ts";
 import { readSeed } from "./seed.ts";
 
 const runtime = getRuntime();

@@ -1,7 +1,7 @@
 /** What `faultcore/register` does: steers everything, and applies the policy that the environment names. */
 import { isMainThread } from "node:worker_threads";
 import { FaultcoreError } from "../errors.ts";
-import { getRuntime } from "./runtime.ts";
+import { getRuntime } from "./instance.ts";
 
 const REFUSED_EXIT_CODE = 2;
 

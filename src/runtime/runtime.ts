@@ -1,19 +1,18 @@
 /**
  * The composition root: the only folder that joins the layers.
  *
- * One runtime per thread, however many copies of the package the thread has loaded (Jest gives each test file its own modules, but all
- * of them share one `net`): it hangs on `net.Socket.prototype`, which is what it patches.
+ * Owns: the life of what a thread has at most one of (patches, relay, table), and what the layers ask of each other.
  */
-import net from "node:net";
 import { threadId } from "node:worker_threads";
 import { serialize } from "node:v8";
+import type { FlowEvent } from "../engine/types.ts";
 import { FaultcoreError } from "../errors.ts";
 import { clockNs } from "../internal/clock.ts";
 import { PolicyRegistry } from "../policy/registry.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import { RelayClient } from "../relay/client.ts";
 import type { ClientListener } from "../relay/client.ts";
-import type { BoundMessage, FlowEvent } from "../relay/protocol.ts";
+import type { BoundMessage } from "../relay/protocol.ts";
 import { createScopeApi } from "../scope/api.ts";
 import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
@@ -37,9 +36,8 @@ import { randomSeed, seedFromEnvironment } from "./seed.ts";
 import { showEvent } from "./show-event.ts";
 import { warnRelayDied, warnUnsteered } from "./warnings.ts";
 
-const kRuntime: unique symbol = Symbol.for("faultcore.runtime") as never;
 /** Changes when runtimes of different versions could not work on each other's objects. */
-const ABI = 1;
+export const ABI = 1;
 
 export class Runtime implements ScopeHost, RouterHost, ClientListener {
   readonly abi: number = ABI;
@@ -183,11 +181,17 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     client.start();
     const policyId = client.policies.use(policy);
     try {
-      return openScope(this.table(), { policyId, ordinal, seed });
+      return openScope(this.table(), { policyId, ordinal, seed, anchorNs: this.#anchorNs(policy) });
     } catch (error) {
       client.policies.drop(policy);
       throw error;
     }
+  }
+
+  /** When the clock of the policy's schedule started. */
+  #anchorNs(policy: CompiledPolicy): number {
+    const nowNs = clockNs();
+    return policy.faults.schedule?.anchor === "process" ? this.registry.anchorNs(policy, nowNs) : nowNs;
   }
 
   began(record: ScopeRecord): void {
@@ -274,21 +278,4 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     this.#warnedUnsteered = true;
     warnUnsteered();
   }
-}
-
-/** The thread's runtime. */
-export function getRuntime(): Runtime {
-  const anchor = net.Socket.prototype as { [kRuntime]?: Runtime };
-  const existing = anchor[kRuntime];
-  if (existing !== undefined) {
-    if (existing.abi === ABI) return existing;
-    throw new FaultcoreError(
-      "ERR_FAULTCORE_INVALID_USE",
-      "Two incompatible versions of faultcore are loaded in this process. Make all packages depend on the same version.",
-      { expected: "one version of faultcore per process" },
-    );
-  }
-  const runtime = new Runtime();
-  Object.defineProperty(anchor, kRuntime, { value: runtime, configurable: true, enumerable: false });
-  return runtime;
 }

@@ -1,5 +1,5 @@
 /** From a decision of the relay to an event as users see it. */
-import type { FlowEvent } from "../relay/protocol.ts";
+import type { FlowEvent } from "../engine/types.ts";
 import type { FaultEvent, ScopeRecord } from "../scope/record.ts";
 
 export function showEvent(event: FlowEvent, record: ScopeRecord, runStartNs: number): FaultEvent {

@@ -138,7 +138,7 @@ function faultReport(fault: string, count: number, events: readonly FaultEvent[]
 
 /** The names that events have for what a policy can do. */
 function configuredFaults({ faults }: CompiledPolicy): string[] {
-  const { uplink, downlink, timeout, connectionError } = faults;
+  const { uplink, downlink, timeout, connectionError, halfOpen, dns, sessionBudget, mutation } = faults;
   const either = (has: (direction: typeof uplink) => boolean): boolean => has(uplink) || has(downlink);
   const configured: readonly (readonly [fault: string, has: boolean])[] = [
     ["latency", either(({ latencyNs }) => latencyNs > 0)],
@@ -148,6 +148,13 @@ function configuredFaults({ faults }: CompiledPolicy): string[] {
     ["rate", either(({ rateBps }) => rateBps !== Infinity)],
     ["timeout", timeout.connectNs !== undefined || timeout.recvNs !== undefined],
     ["connection_error", connectionError !== undefined && connectionError.ppm > 0],
+    ["correlated_loss", either(({ correlatedLoss }) => correlatedLoss !== undefined)],
+    ["half_open", halfOpen !== undefined],
+    ["packet_duplicate", either(({ duplicate }) => duplicate !== undefined && duplicate.ppm > 0)],
+    ["packet_reorder", either(({ reorder }) => reorder !== undefined && reorder.ppm > 0)],
+    ["dns", dns !== undefined],
+    ["session_budget", sessionBudget !== undefined],
+    ["payload_mutation", mutation !== undefined],
   ];
   return configured.filter(([, has]) => has).map(([fault]) => fault);
 }

@@ -5,7 +5,7 @@
  * process-wide activation. Memory that is never touched is never committed, so the full size costs only address space.
  */
 
-export const TABLE_MAGIC = 0x66635431; // "fcT1": changes with the layout, so that two versions of faultcore never share a table
+export const TABLE_MAGIC = 0x66635432; // "fcT2": changes with the layout, so that two versions of faultcore never share a table
 
 /** Scopes that can be open at once. */
 export const MAX_SCOPES = 4096;
@@ -52,6 +52,8 @@ export const S = {
   flows: 7,
   events: 8,
   injected: 9,
+  /** Float64: when the clock of the policy's schedule started, on the common clock. */
+  anchor: 10,
   words: 16,
 } as const;
 

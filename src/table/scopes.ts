@@ -18,6 +18,8 @@ export interface ScopeRow {
   readonly policyId: number;
   readonly ordinal: number;
   readonly seed: bigint;
+  /** When the clock of the policy's schedule started, on the common clock. */
+  readonly anchorNs: number;
 }
 
 export interface ScopeCounters {
@@ -40,6 +42,7 @@ export function openScope(table: PolicyTable, row: ScopeRow): number {
     Atomics.store(words, at + S.ordinal, row.ordinal);
     Atomics.store(words, at + S.seedLow, Number(row.seed & 0xffffffffn) | 0);
     Atomics.store(words, at + S.seedHigh, Number((row.seed >> 32n) & 0xffffffffn) | 0);
+    table.floats[(at + S.anchor) >> 1] = row.anchorNs;
     Atomics.store(words, at + S.flows, 0);
     Atomics.store(words, at + S.events, 0);
     Atomics.store(words, at + S.injected, 0);
@@ -93,8 +96,9 @@ export function readScope(table: PolicyTable, ref: number): ScopeRow | undefined
     const ordinal = Atomics.load(words, at + S.ordinal);
     const low = Atomics.load(words, at + S.seedLow) >>> 0;
     const high = Atomics.load(words, at + S.seedHigh) >>> 0;
+    const anchorNs = table.floats[(at + S.anchor) >> 1]!;
     if (Atomics.load(words, at + S.generation) === before) {
-      return { policyId, ordinal, seed: (BigInt(high) << 32n) | BigInt(low) };
+      return { policyId, ordinal, seed: (BigInt(high) << 32n) | BigInt(low), anchorNs };
     }
   }
 }

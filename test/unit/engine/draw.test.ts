@@ -76,7 +76,23 @@ test("0 ppm never happens and 1,000,000 ppm always", () => {
 });
 
 test("fault ids are what recorded runs were made with", () => {
-  expect(FAULT_IDS).toEqual({ latency: 1, jitter: 2, rate: 3, packet_loss: 4, burst_loss: 5, timeout: 6, connection_error: 7 });
+  expect(FAULT_IDS).toEqual({
+    latency: 1,
+    jitter: 2,
+    rate: 3,
+    packet_loss: 4,
+    burst_loss: 5,
+    timeout: 6,
+    connection_error: 7,
+    correlated_loss: 8,
+    half_open: 9,
+    packet_duplicate: 10,
+    packet_reorder: 11,
+    dns: 12,
+    session_budget: 13,
+    payload_mutation: 14,
+    schedule: 15,
+  });
 });
 
 const PARTS: FlowKeyParts = { policyKeyHash: hashText("slow"), scopeOrdinal: 3, target: "db.test:5432", flowOrdinal: 1, threadPath: "0.2" };

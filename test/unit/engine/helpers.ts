@@ -6,7 +6,17 @@ export const MS = 1e6;
 export const S = 1e9;
 export const MSS = 1460;
 
-export const NO_FAULTS: DirectionFaults = { latencyNs: 0, jitterNs: 0, lossPpm: 0, burst: 1, rateBps: Infinity };
+export const NO_FAULTS: DirectionFaults = {
+  latencyNs: 0,
+  jitterNs: 0,
+  lossPpm: 0,
+  burst: 1,
+  rateBps: Infinity,
+  correlatedLoss: undefined,
+  congestion: "none",
+  duplicate: undefined,
+  reorder: undefined,
+};
 export const KEY: DrawKey = { seed: 1n, flowHash: 0x1234_5678_9abc_def0n };
 
 export interface Release {

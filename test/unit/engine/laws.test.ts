@@ -19,6 +19,10 @@ const faultsArbitrary: fc.Arbitrary<DirectionFaults> = fc.record({
   lossPpm: fc.constantFrom(0, 0, 10_000, 100_000, 400_000),
   burst: fc.integer({ min: 1, max: 5 }),
   rateBps: fc.constantFrom(Infinity, Infinity, 20_000, 1e6, 100e6),
+  correlatedLoss: fc.constant(undefined),
+  congestion: fc.constant("none" as const),
+  duplicate: fc.constant(undefined),
+  reorder: fc.constant(undefined),
 });
 
 const messageArbitrary: fc.Arbitrary<Message> = fc.record({

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { compilePolicy } from "../../../src/policy/compile.ts";
 import type { PolicyFields } from "../../../src/policy/fields.ts";
 
+const NOTHING_ELSE = { correlatedLoss: undefined, congestion: "none", duplicate: undefined, reorder: undefined };
+
 const inline = (fields: PolicyFields): bigint => compilePolicy(fields, undefined).keyHash;
 
 describe("directions", () => {
@@ -10,7 +12,15 @@ describe("directions", () => {
       { latency: "50ms", jitter: "10ms", packetLoss: "1%", burstLoss: 3, rate: "2mbps" },
       "a",
     ).faults;
-    expect(uplink).toEqual({ latencyNs: 50_000_000, jitterNs: 10_000_000, lossPpm: 10_000, burst: 3, rateBps: 2_000_000 });
+    expect(uplink).toEqual({
+      latencyNs: 50_000_000,
+      jitterNs: 10_000_000,
+      lossPpm: 10_000,
+      burst: 3,
+      rateBps: 2_000_000,
+      ...NOTHING_ELSE,
+      congestion: "cubic",
+    });
     expect(downlink).toEqual(uplink);
   });
 
@@ -25,19 +35,34 @@ describe("directions", () => {
       },
       "a",
     ).faults;
-    expect(uplink).toEqual({ latencyNs: 0, jitterNs: 0, lossPpm: 0, burst: 1, rateBps: Infinity });
-    expect(downlink).toEqual({ latencyNs: 50_000_000, jitterNs: 0, lossPpm: 10_000, burst: 2, rateBps: 1_000_000 });
+    expect(uplink).toEqual({ latencyNs: 0, jitterNs: 0, lossPpm: 0, burst: 1, rateBps: Infinity, ...NOTHING_ELSE });
+    expect(downlink).toEqual({
+      latencyNs: 50_000_000,
+      jitterNs: 0,
+      lossPpm: 10_000,
+      burst: 2,
+      rateBps: 1_000_000,
+      ...NOTHING_ELSE,
+      congestion: "cubic",
+    });
   });
 
   it("does nothing where nothing is said", () => {
     const compiled = compilePolicy({}, "a");
-    const none = { latencyNs: 0, jitterNs: 0, lossPpm: 0, burst: 1, rateBps: Infinity };
+    const none = { latencyNs: 0, jitterNs: 0, lossPpm: 0, burst: 1, rateBps: Infinity, ...NOTHING_ELSE };
     expect(compiled.faults).toEqual({
       uplink: none,
       downlink: none,
       timeout: { connectNs: undefined, recvNs: undefined },
       connectionError: undefined,
+      halfOpen: undefined,
+      dns: undefined,
+      sessionBudget: undefined,
+      mutation: undefined,
+      schedule: undefined,
+      rateShare: "flow",
     });
+    expect(compiled).toMatchObject({ skip: 0, times: Infinity });
     expect(compiled).toMatchObject({ name: "a", seed: undefined, targets: undefined, notImplemented: [] });
   });
 });

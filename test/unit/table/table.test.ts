@@ -30,7 +30,7 @@ import {
 } from "../../../src/table/flows.ts";
 import { PolicyTable } from "../../../src/table/table.ts";
 
-const row = { policyId: 7, ordinal: 3, seed: 0xfedc_ba98_7654_3210n };
+const row = { policyId: 7, ordinal: 3, seed: 0xfedc_ba98_7654_3210n, anchorNs: 12_345.5 };
 
 describe("scope rows", () => {
   it("hold what was written until the scope ends", () => {

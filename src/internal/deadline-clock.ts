@@ -1,11 +1,11 @@
 /**
- * One deadline heap and one timer for a whole relay.
+ * One deadline heap and one timer for all waits of a data plane: a relay's, or those on the program's own thread.
  *
  * Never early: a timer of Node can fire up to 1 ms before its time and truncates fractions, so the clock is read again before anything
  * is fired. What remains below a bound is spun away with `setImmediate`, which keeps I/O going.
  */
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
-import { clockNs } from "../internal/clock.ts";
+import { clockNs } from "./clock.ts";
 
 /** Node's timers wake within about a millisecond around their time: a smaller bound would need a second timer, which is late again. */
 const SPIN_NORMAL_NS = 1e6;
