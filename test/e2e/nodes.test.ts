@@ -51,6 +51,12 @@ for (const { path, name } of [{ path: process.execPath, name: `this Node (${proc
       check(await run(path, [fixture("smoke")]));
     });
 
+    it("decides every golden scenario as it was recorded", async () => {
+      const [seen] = jsonLines<{ scenarios: number; different: string[] }>(await run(path, [fixture("golden")]));
+      expect(seen).toEqual({ scenarios: expect.any(Number) as number, different: [] });
+      expect(seen?.scenarios).toBeGreaterThan(0);
+    });
+
     it("does so with --frozen-intrinsics", async () => {
       check(await run(path, ["--frozen-intrinsics", fixture("smoke")]));
     });
