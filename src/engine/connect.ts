@@ -17,7 +17,8 @@ import {
 import { drawJitterNs, jitterDecision } from "./faults/jitter.ts";
 import { latencyDecision } from "./faults/latency.ts";
 import { timeoutDecision } from "./faults/timeout.ts";
-import { type ConnectionErrorFault, type Decision, type DirectionFaults, DOWNLINK, type DrawKey, type FaultName, UPLINK } from "./types.ts";
+import type { FaultName } from "./registry.ts";
+import { type ConnectionErrorFault, type Decision, type DirectionFaults, DOWNLINK, type DrawKey, UPLINK } from "./types.ts";
 
 const S_NS = 1e9;
 

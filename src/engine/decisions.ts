@@ -1,6 +1,7 @@
 /** Builds decisions: one place, so that every record has the same shape (and V8 one hidden class for them). */
 import type { Position } from "./draw.ts";
-import type { Decision, FaultName } from "./types.ts";
+import type { FaultName } from "./registry.ts";
+import type { Decision } from "./types.ts";
 
 export function decisionAt(
   at: Position,

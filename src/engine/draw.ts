@@ -3,29 +3,8 @@
  * No draw consumes another's, so turning one fault on, or another flow's traffic, changes nothing elsewhere (design §7).
  */
 import { philox4x32 } from "./philox.ts";
-import type { Direction, DrawKey, FaultName } from "./types.ts";
-
-/**
- * The faults as the counter knows them. Append only: a number is never changed and never reused, not even after its fault is gone,
- * because recorded runs and the golden traces depend on it. At most 255.
- */
-export const FAULT_IDS: Readonly<Record<FaultName, number>> = {
-  latency: 1,
-  jitter: 2,
-  rate: 3,
-  packet_loss: 4,
-  burst_loss: 5,
-  timeout: 6,
-  connection_error: 7,
-  correlated_loss: 8,
-  half_open: 9,
-  packet_duplicate: 10,
-  packet_reorder: 11,
-  dns: 12,
-  session_budget: 13,
-  payload_mutation: 14,
-  schedule: 15,
-};
+import { FAULT_IDS, type FaultName } from "./registry.ts";
+import type { Direction, DrawKey } from "./types.ts";
 
 /** Where a packet is in its flow (design §7). Connect attempts have exchange -1 and their number as the cell. */
 export interface Position {

@@ -5,6 +5,8 @@
  * rates are bits per second (`…Bps`), `Infinity` where there is none. The engine never reads a clock: `nowNs` comes in.
  */
 
+import type { FaultName } from "./registry.ts";
+
 /** 0 = app → peer, 1 = peer → app. */
 export const UPLINK = 0;
 export const DOWNLINK = 1;
@@ -136,24 +138,6 @@ export interface FlowFaults {
   /** Whether each flow has a link of its own, or all flows of a scope share one per direction. */
   readonly rateShare: "flow" | "scope";
 }
-
-/** Names of faults as events carry them (the policy field that caused the event, in snake_case as in files). */
-export type FaultName =
-  | "latency"
-  | "jitter"
-  | "rate"
-  | "packet_loss"
-  | "burst_loss"
-  | "timeout"
-  | "connection_error"
-  | "correlated_loss"
-  | "half_open"
-  | "packet_duplicate"
-  | "packet_reorder"
-  | "dns"
-  | "session_budget"
-  | "payload_mutation"
-  | "schedule";
 
 /**
  * One recorded decision of the engine on one packet or connect attempt. `fault`, `decision` and the position fields depend on the

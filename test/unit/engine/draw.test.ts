@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { Draws, FAULT_IDS, type FlowKeyParts, hashFlowKey, hashText, type Position } from "../../../src/engine/draw.ts";
+import { Draws, type FlowKeyParts, hashFlowKey, hashText, type Position } from "../../../src/engine/draw.ts";
+import { FAULT_IDS } from "../../../src/engine/registry.ts";
 
 const at = (cell: number, exchange = 0, split = 0, direction: 0 | 1 = 0): Position => ({ direction, exchange, cell, split });
 const draws = (seed: bigint, flowHash = 7n): Draws => new Draws({ seed, flowHash });
