@@ -6,7 +6,7 @@ const POLL_MS = 5;
 
 /** The runtime of this thread: of the same copy of the package that `import "faultcore"` gives. */
 export async function runtime(): Promise<Runtime> {
-  const built = (await import(new URL("../../dist/runtime/runtime.js", import.meta.url).href)) as { getRuntime(): Runtime };
+  const built = (await import(new URL("../../dist/runtime/instance.js", import.meta.url).href)) as { getRuntime(): Runtime };
   return built.getRuntime();
 }
 
