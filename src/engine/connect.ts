@@ -4,6 +4,8 @@
  * The SYN takes the uplink's delay, the verdict the downlink's. A transmission of the SYN gets through, and its answer back, with
  * probability (1−p_up)(1−p_down); else the attempt waits for the next one. Only the transmission that survives is dialled, so the real
  * peer never sees a connection that the virtual network lost. All times are relative to the start of the attempt.
+ *
+ * Under `correlated_loss`, p is the mean loss of the chain: SYNs are a second apart, no burst lasts from one to the next.
  */
 import { decisionAt } from "./decisions.ts";
 import { Draws, type Position } from "./draw.ts";
@@ -15,6 +17,8 @@ import {
   rollConnectionError,
 } from "./faults/connection-error.ts";
 import { drawJitterNs, jitterDecision } from "./faults/jitter.ts";
+import { lossOfLonePackets } from "./faults/loss-model.ts";
+import type { LossFault, SeverityAt } from "./faults/loss.ts";
 import { latencyDecision } from "./faults/latency.ts";
 import { timeoutDecision } from "./faults/timeout.ts";
 import type { FaultName } from "./registry.ts";
@@ -45,6 +49,8 @@ export interface ConnectOptions {
   /** The how manieth address this `connect()` tries, from 0. */
   readonly attempt: number;
   readonly profile?: SynProfile | undefined;
+  /** What a schedule makes of loss, so long after the start of the attempt. */
+  readonly severityAt?: SeverityAt | undefined;
 }
 
 export interface ConnectFailure {
@@ -81,23 +87,26 @@ export function planConnect(options: ConnectOptions): ConnectPlan {
   const downAt = attemptPosition(DOWNLINK, options.attempt);
   const schedule = SYN_SCHEDULES[options.profile ?? "linux"];
   const decisions: Decision[] = [];
+  const upLoss = lossOfLonePackets(up);
+  const downLoss = lossOfLonePackets(down);
 
   let lostSyns = 0;
-  let firstLostAt: Position | undefined;
+  let firstLost: { readonly at: Position; readonly fault: LossFault } | undefined;
   for (; lostSyns < schedule.sentAtNs.length; lostSyns++) {
     // Both are always drawn, so that the fate of the answer does not depend on that of the SYN.
-    const lostUp = draws.hits(upAt, "packet_loss", lostSyns, up.lossPpm);
-    const lostDown = draws.hits(downAt, "packet_loss", lostSyns, down.lossPpm);
+    const severity = options.severityAt?.(schedule.sentAtNs[lostSyns]!) ?? 1;
+    const lostUp = draws.hits(upAt, upLoss.fault, lostSyns, upLoss.ppm * severity);
+    const lostDown = draws.hits(downAt, downLoss.fault, lostSyns, downLoss.ppm * severity);
     if (!lostUp && !lostDown) break;
-    firstLostAt ??= lostUp ? upAt : downAt;
+    firstLost ??= lostUp ? { at: upAt, fault: upLoss.fault } : { at: downAt, fault: downLoss.fault };
   }
   const sentAtNs = schedule.sentAtNs[lostSyns];
-  if (firstLostAt !== undefined) {
+  if (firstLost !== undefined) {
     const code = sentAtNs === undefined ? "ETIMEDOUT" : undefined;
-    decisions.push(decisionAt(firstLostAt, 0, 0, "packet_loss", `lost x${lostSyns}`, sentAtNs ?? schedule.failsAtNs, code));
+    decisions.push(decisionAt(firstLost.at, 0, 0, firstLost.fault, `lost x${lostSyns}`, sentAtNs ?? schedule.failsAtNs, code));
   }
   if (sentAtNs === undefined) {
-    const error: ConnectFailure = { code: "ETIMEDOUT", atNs: schedule.failsAtNs, fault: "packet_loss" };
+    const error: ConnectFailure = { code: "ETIMEDOUT", atNs: schedule.failsAtNs, fault: firstLost!.fault };
     return failed(error, lostSyns, decisions, upAt, timeoutConnectNs);
   }
 

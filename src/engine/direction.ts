@@ -13,7 +13,8 @@
 import { Draws } from "./draw.ts";
 import { drawJitterNs, jitterDecision } from "./faults/jitter.ts";
 import { latencyDecision } from "./faults/latency.ts";
-import { CERTAIN_PPM, PacketLoss } from "./faults/packet-loss.ts";
+import type { SeverityAt } from "./faults/loss.ts";
+import { lossModel } from "./faults/loss-model.ts";
 import { Link } from "./faults/rate.ts";
 import { HeldLane } from "./held-lane.ts";
 import type { FlowFailure, Lane } from "./lane.ts";
@@ -31,6 +32,8 @@ export interface DirectionOptions {
   readonly key: DrawKey;
   /** Round trip of the whole path, for loss recovery: latency of both directions, mean jitter of both, measured RTT to the real peer. */
   readonly rttNs: number;
+  /** What a schedule makes of loss: each transmission is judged at its own time. Latency, jitter and rate are not asked here. */
+  readonly severityAt?: SeverityAt | undefined;
   /** Without one, decisions cost nothing: a lane that treats all packets alike does not even look at them one by one. */
   readonly onDecision?: DecisionSink | undefined;
   /** The transmitter, if several flows share one; its rate then replaces `faults.rateBps`. */
@@ -54,19 +57,19 @@ export class DirectionEngine {
   #closed = false;
 
   constructor(options: DirectionOptions) {
-    const { faults, onDecision } = options;
+    const { faults, onDecision, severityAt } = options;
     const link = options.link ?? new Link(faults.rateBps);
     this.#packets = new Packets(options.direction, options.mss ?? MSS_BYTES, options.idleSplitNs ?? IDLE_SPLIT_NS);
     this.#draws = new Draws(options.key);
     this.#latencyNs = faults.latencyNs;
     this.#maxJitterNs = faults.jitterNs;
     this.#onDecision = onDecision;
-    this.#uniform = onDecision === undefined && faults.jitterNs <= 0 && faults.lossPpm <= 0 && link.unlimited;
-    if (faults.lossPpm >= CERTAIN_PPM) {
-      this.#lane = new HeldLane(onDecision);
-    } else if (faults.lossPpm > 0) {
-      const loss = new PacketLoss(this.#draws, faults.lossPpm, faults.burst);
-      this.#lane = new TcpSender({ faults, loss, link, rttNs: options.rttNs, onDecision });
+    const loss = lossModel(this.#draws, faults);
+    this.#uniform = onDecision === undefined && faults.jitterNs <= 0 && loss === undefined && link.unlimited;
+    if (loss !== undefined && loss.certain(1) && severityAt === undefined) {
+      this.#lane = new HeldLane(loss.cause, onDecision);
+    } else if (loss !== undefined) {
+      this.#lane = new TcpSender({ faults, loss, severityAt, link, rttNs: options.rttNs, onDecision });
     } else {
       this.#lane = new PacedLane(faults.latencyNs, link, onDecision);
     }

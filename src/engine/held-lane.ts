@@ -3,7 +3,7 @@
  * not simulated: nothing that it does can be seen.
  */
 import type { Position } from "./draw.ts";
-import { heldDecision } from "./faults/packet-loss.ts";
+import { heldDecision, type LossFault } from "./faults/loss.ts";
 import type { FlowFailure, Lane } from "./lane.ts";
 import { GIVE_UP_NS } from "./models/tcp-timers.ts";
 import type { DecisionSink } from "./types.ts";
@@ -11,13 +11,15 @@ import type { DecisionSink } from "./types.ts";
 export class HeldLane implements Lane {
   ended: boolean = false;
   failure: FlowFailure | undefined = undefined;
+  readonly #cause: LossFault;
   readonly #onDecision: DecisionSink | undefined;
   #held = 0;
   #ending = false;
   #failsAtNs = Infinity;
   #detachedAtNs = Infinity;
 
-  constructor(onDecision: DecisionSink | undefined) {
+  constructor(cause: LossFault, onDecision: DecisionSink | undefined) {
+    this.#cause = cause;
     this.#onDecision = onDecision;
   }
 
@@ -32,7 +34,7 @@ export class HeldLane implements Lane {
   add(bytes: number, nowNs: number, at: Position, fresh: boolean): void {
     this.#held += bytes;
     this.#startClock(nowNs);
-    if (fresh) this.#onDecision?.(heldDecision(at, nowNs, bytes));
+    if (fresh) this.#onDecision?.(heldDecision(at, nowNs, bytes, this.#cause));
   }
 
   end(nowNs: number): void {

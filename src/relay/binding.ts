@@ -1,7 +1,7 @@
 /** A flow under a scope: the policy, whether its rules touch the flow, and the engines of the two directions. */
 import { DirectionEngine } from "../engine/direction.ts";
 import { timeoutDecision } from "../engine/faults/timeout.ts";
-import type { Decision, Direction, DrawKey } from "../engine/types.ts";
+import type { Decision, Direction, DirectionFaults, DrawKey } from "../engine/types.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { judgeTargets } from "../policy/targets.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
@@ -39,7 +39,7 @@ export class FlowBinding {
   #engine(direction: Direction, peerRttNs: number): DirectionEngine | undefined {
     const { uplink, downlink } = this.policy.faults;
     const faults = direction === UPLINK ? uplink : downlink;
-    if (faults.latencyNs === 0 && faults.jitterNs === 0 && faults.lossPpm === 0 && faults.rateBps === Infinity) return undefined;
+    if (!shapesTcp(faults)) return undefined;
     const rttNs = uplink.latencyNs + downlink.latencyNs + (uplink.jitterNs + downlink.jitterNs) / 2 + peerRttNs;
     return new DirectionEngine({ direction, faults, key: this.key, rttNs, onDecision: (decision) => this.record(decision) });
   }
@@ -52,6 +52,11 @@ export class FlowBinding {
   record(decision: Decision): void {
     this.#context.record({ ...decision, scope: this.scope, flowHash: this.flowHash });
   }
+}
+
+function shapesTcp(faults: DirectionFaults): boolean {
+  const { latencyNs, jitterNs, lossPpm, correlatedLoss, rateBps, congestion } = faults;
+  return latencyNs > 0 || jitterNs > 0 || lossPpm > 0 || correlatedLoss !== undefined || rateBps !== Infinity || congestion !== "none";
 }
 
 /**

@@ -3,16 +3,11 @@
  * replays; retransmissions draw on their own. A renewal process: of every 1/p − 1 + B packets B are lost, a share of Bp/(1+(B−1)p).
  */
 export class BurstLoss {
-  readonly #length: number;
   #left = 0;
 
-  constructor(length: number) {
-    this.#length = length;
-  }
-
-  /** A packet was lost by its own draw: a burst begins with it. */
-  begin(): void {
-    this.#left = this.#length - 1;
+  /** A packet was lost by its own draw: a burst of `length` begins with it. */
+  begin(length: number): void {
+    this.#left = length - 1;
   }
 
   /** Whether the next packet falls into a running burst. */

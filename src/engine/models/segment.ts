@@ -1,6 +1,6 @@
 /** What a virtual sender keeps per packet, and the two lists that segments are in. */
 import type { Position } from "../draw.ts";
-import type { LossFault } from "../faults/packet-loss.ts";
+import type { LossFault } from "../faults/loss.ts";
 import type { Direction } from "../types.ts";
 
 /** With the sender, not transmitted yet. */
@@ -22,10 +22,12 @@ export class Segment implements Position {
   readonly sequence: number;
   readonly arrivedNs: number;
   readonly jitterNs: number;
-  /** Not a packet of its own: further bytes of a packet that is already under way, or the end marker. Never lost, never counted. */
+  /** Not a packet of its own: further bytes of a packet that is already under way, or the end marker. It has no draw. */
+  readonly partial: boolean;
+  /** A partial that shares the way of its packet: never lost, never counted. */
   readonly rider: boolean;
   bytes: number;
-  /** How many transmissions fail, and what lost the first one. */
+  /** How many transmissions fail, as far as that is known, and what lost the first one. */
   failures: number = 0;
   cause: LossFault = "packet_loss";
   state: SegmentState = UNSENT;
@@ -47,7 +49,7 @@ export class Segment implements Position {
   earlier: Segment | undefined;
   later: Segment | undefined;
 
-  constructor(at: Position, sequence: number, bytes: number, arrivedNs: number, jitterNs: number, rider: boolean) {
+  constructor(at: Position, sequence: number, bytes: number, arrivedNs: number, jitterNs: number, partial: boolean, rider: boolean) {
     this.direction = at.direction;
     this.exchange = at.exchange;
     this.cell = at.cell;
@@ -56,6 +58,7 @@ export class Segment implements Position {
     this.bytes = bytes;
     this.arrivedNs = arrivedNs;
     this.jitterNs = jitterNs;
+    this.partial = partial;
     this.rider = rider;
   }
 }

@@ -14,8 +14,8 @@ export class Stream {
   size: number = 0;
   #nextSequence = 0;
 
-  append(at: Position, bytes: number, nowNs: number, jitterNs: number, rider: boolean): Segment {
-    const segment = new Segment(at, this.#nextSequence++, bytes, nowNs, jitterNs, rider);
+  append(at: Position, bytes: number, nowNs: number, jitterNs: number, partial: boolean, rider: boolean): Segment {
+    const segment = new Segment(at, this.#nextSequence++, bytes, nowNs, jitterNs, partial, rider);
     if (this.last !== undefined) this.last.next = segment;
     this.last = segment;
     this.unreleased ??= segment;
@@ -47,6 +47,13 @@ export class Stream {
     }
     this.unreleased = head;
     return released;
+  }
+
+  /** Delivers at `nowNs` what has no time of delivery yet. */
+  deliverAll(nowNs: number): void {
+    for (let segment = this.unreleased; segment !== undefined; segment = segment.next) {
+      if (segment.deliverNs === Infinity) segment.deliverNs = nowNs;
+    }
   }
 
   /** Passes what is acknowledged. */

@@ -4,14 +4,13 @@
  * Owns: one event-driven virtual sender per lossy flow and direction, with scoreboard, RACK and tail loss probe (RFC 8985), RTO with
  * backoff (RFC 6298 with Linux's bounds) and a virtual receiver with delayed acknowledgements. Recovery is an event, not a number drawn
  * on arrival: a packet is rescued by the later packets that arrive, or by a timer, whichever comes first.
- * Never: draws a random number after a packet was pushed. How many transmissions of it fail is its verdict; this file only says when
- * transmissions happen.
+ * Never: decides what is lost, which is for `verdicts.ts`. This file says when transmissions happen.
  * Invariants: deliver_i = tx_i + one-way delay of the transmission that gets through; bytes are released in order (head-of-line blocking);
  * every transmission is charged on the link, retransmissions before new data; what is not serialised yet stays with the sender.
  *
  * It is lazy: an event that cannot change the next release is handled when something asks, at its own virtual time.
  */
-import { lostDecision, type LossVerdicts, recoveredDecision } from "../faults/packet-loss.ts";
+import type { LossModel, SeverityAt } from "../faults/loss.ts";
 import { type Link, rateDecision } from "../faults/rate.ts";
 import type { FlowFailure, Lane } from "../lane.ts";
 import type { Position } from "../draw.ts";
@@ -22,10 +21,14 @@ import { Stream } from "./stream.ts";
 import { TcpPath } from "./tcp-path.ts";
 import { TcpReceiver } from "./tcp-receiver.ts";
 import { GIVE_UP_NS, TcpTimers } from "./tcp-timers.ts";
+import { Verdicts } from "./verdicts.ts";
 
 export interface SenderOptions {
   readonly faults: DirectionFaults;
-  readonly loss: LossVerdicts;
+  /** Undefined: nothing is lost. */
+  readonly loss: LossModel | undefined;
+  /** Loss changes with time: each transmission is judged when it leaves, not the packet when it is pushed. */
+  readonly severityAt?: SeverityAt | undefined;
   readonly link: Link;
   readonly rttNs: number;
   readonly onDecision: DecisionSink | undefined;
@@ -36,7 +39,7 @@ export class TcpSender implements Lane {
   readonly holding: boolean = false;
   failure: FlowFailure | undefined = undefined;
 
-  readonly #loss: LossVerdicts;
+  readonly #verdicts: Verdicts;
   readonly #link: Link;
   readonly #onDecision: DecisionSink | undefined;
   readonly #timers: TcpTimers;
@@ -54,7 +57,7 @@ export class TcpSender implements Lane {
 
   constructor(options: SenderOptions) {
     const { faults } = options;
-    this.#loss = options.loss;
+    this.#verdicts = new Verdicts(options.loss, options.severityAt, options.onDecision);
     this.#link = options.link;
     this.#onDecision = options.onDecision;
     this.#timers = new TcpTimers(options.rttNs);
@@ -72,21 +75,15 @@ export class TcpSender implements Lane {
       last.bytes += bytes;
       return;
     }
-    const segment = this.#stream.append(at, bytes, nowNs, jitterNs, !fresh);
-    if (fresh) {
-      segment.failures = this.#loss.failures(at);
-      if (segment.failures > 0) {
-        segment.cause = this.#loss.cause;
-        this.#onDecision?.(lostDecision(at, nowNs, bytes, segment.cause, segment.failures));
-      }
-    }
+    const segment = this.#append(at, bytes, nowNs, !fresh, jitterNs);
+    if (fresh) this.#verdicts.pushed(segment, nowNs);
     this.#transmitAll(nowNs);
   }
 
   end(nowNs: number, jitterNs: number): void {
     this.#run(nowNs);
     const at = this.#stream.last ?? { direction: 0, exchange: 0, cell: 0, split: 0 };
-    this.#end = this.#stream.append(at, 0, nowNs, jitterNs, true);
+    this.#end = this.#append(at, 0, nowNs, true, jitterNs);
     this.#transmitAll(nowNs);
   }
 
@@ -111,7 +108,15 @@ export class TcpSender implements Lane {
     return head.deliverNs < Infinity ? head.deliverNs : this.#nextEventNs();
   }
 
-  detach(): void {}
+  /** Nothing is lost any more; what an outage holds leaves now. */
+  detach(nowNs: number): void {
+    this.#run(nowNs);
+    if (this.#verdicts.detach(nowNs)) this.#stream.deliverAll(nowNs);
+  }
+
+  #append(at: Position, bytes: number, nowNs: number, partial: boolean, jitterNs: number): Segment {
+    return this.#stream.append(at, bytes, nowNs, jitterNs, partial, partial && !this.#verdicts.timed);
+  }
 
   // ---- events
 
@@ -185,15 +190,12 @@ export class TcpSender implements Lane {
     if (segment.rider) return;
 
     this.#board.transmitted(segment);
-    if (attempt >= segment.failures) {
+    if (this.#verdicts.passes(segment, attempt, nowNs)) {
       this.#path.carry(segment, deliverNs);
       if (segment.deliverNs === Infinity) {
         segment.deliverNs = deliverNs;
         segment.arrivedSentNs = sentNs;
-        if (segment.failures > 0) {
-          const extraNs = deliverNs - segment.losslessNs;
-          this.#onDecision?.(recoveredDecision(segment, nowNs, segment.bytes, segment.cause, extraNs));
-        }
+        this.#verdicts.recovered(segment, nowNs, deliverNs - segment.losslessNs);
       }
     }
     if (attempt === 0 ? !this.#timers.running : segment === this.#stream.unacked) this.#timers.armRto(sentNs);
@@ -211,7 +213,7 @@ export class TcpSender implements Lane {
       this.#stream.advanceUnacked();
       return;
     }
-    if (!this.#link.unlimited) {
+    if (!this.#link.unlimited && !segment.partial) {
       this.#onDecision?.(rateDecision(segment, segment.arrivedNs, segment.bytes, segment.sentNs - segment.arrivedNs));
     }
   }

@@ -1,6 +1,7 @@
 /** Loss shares, sized so that a model that is 10 % off is at least ten standard errors away. The seed is fixed, so nothing can flake. */
 import { expect, test } from "vitest";
 import { Draws, type Position } from "../../../src/engine/draw.ts";
+import { countFailures } from "../../../src/engine/faults/loss.ts";
 import { PacketLoss } from "../../../src/engine/faults/packet-loss.ts";
 
 const SEED = 20_240_601n;
@@ -12,7 +13,7 @@ function lossShare(ppm: number, burst: number, count: number): { share: number; 
   let failures = 0;
   let before = false;
   for (let cell = 0; cell < count; cell++) {
-    const failed = loss.failures({ direction: 0, exchange: 0, cell, split: 0 });
+    const failed = countFailures(loss, { direction: 0, exchange: 0, cell, split: 0 });
     if (failed > 0) {
       lost++;
       failures += failed;
@@ -53,7 +54,7 @@ test("an n-packet message is untouched with probability (1−p)^n", () => {
   let untouched = 0;
   for (let exchange = 0; exchange < messages; exchange++) {
     let failures = 0;
-    for (let cell = 0; cell < 10; cell++) failures += loss.failures({ direction: 1, exchange, cell, split: 0 });
+    for (let cell = 0; cell < 10; cell++) failures += countFailures(loss, { direction: 1, exchange, cell, split: 0 });
     if (failures === 0) untouched++;
   }
   expect(Math.abs(untouched / messages - expected), `seed ${SEED}`).toBeLessThan(5 * Math.sqrt((expected * (1 - expected)) / messages));
@@ -66,8 +67,8 @@ test("bursts change no draw, only who is lost besides", () => {
   let left = 0;
   for (let cell = 0; cell < 20_000; cell++) {
     const at: Position = { direction: 0, exchange: 0, cell, split: 0 };
-    const alone = single.failures(at);
-    const failures = bursts.failures(at);
+    const alone = countFailures(single, at);
+    const failures = countFailures(bursts, at);
     const inBurst = left > 0;
     expect(failures > 0).toBe(inBurst || alone > 0);
     expect(failures > 0 && bursts.cause === "burst_loss").toBe(inBurst);

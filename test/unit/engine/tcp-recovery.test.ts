@@ -1,10 +1,21 @@
 import { describe, expect, test } from "vitest";
 import { Link } from "../../../src/engine/faults/rate.ts";
-import type { LossVerdicts } from "../../../src/engine/faults/packet-loss.ts";
 import { TcpSender } from "../../../src/engine/models/tcp-recovery.ts";
 import { TcpTimers } from "../../../src/engine/models/tcp-timers.ts";
+import type { Position } from "../../../src/engine/draw.ts";
+import type { LossModel } from "../../../src/engine/faults/loss.ts";
 import type { Decision } from "../../../src/engine/types.ts";
 import { MS, MSS, NO_FAULTS, S } from "./helpers.ts";
+
+/** Loses the first so many transmissions of a packet. */
+function losing(failures: (at: Position) => number): LossModel {
+  return {
+    lost: (at) => failures(at) > 0,
+    lostAgain: (at, attempt) => attempt < failures(at),
+    certain: () => false,
+    cause: "packet_loss",
+  };
+}
 
 /** Extra delay, in ms, of packet `lost` of a flight of `flight` packets whose first `failures` transmissions fail. */
 function extraMs(rttMs: number, flight: number, lost: number, failures: number): number {
@@ -14,7 +25,7 @@ function extraMs(rttMs: number, flight: number, lost: number, failures: number):
 
 function recoveredMs(rttMs: number, flight: number, failures: Record<number, number>, rateBps = Infinity): Map<number, number> {
   const log: Decision[] = [];
-  const loss: LossVerdicts = { failures: (at) => failures[at.cell] ?? 0, cause: "packet_loss" };
+  const loss = losing((at) => failures[at.cell] ?? 0);
   const faults = { ...NO_FAULTS, latencyNs: (rttMs / 2) * MS };
   const sender = new TcpSender({ faults, loss, link: new Link(rateBps), rttNs: rttMs * MS, onDecision: (d) => void log.push(d) });
   for (let cell = 0; cell < flight; cell++) sender.add(MSS, 0, { direction: 0, exchange: 0, cell, split: 0 }, true, 0);
@@ -137,7 +148,7 @@ test("timers follow RFC 6298 with Linux's bounds", () => {
 test("a slow link does not make the sender repeat what it is still sending", () => {
   // 584 ms per packet, far more than the RTO of 300 ms: with nothing lost, the link carries each packet once.
   const link = new Link(20_000);
-  const loss: LossVerdicts = { failures: () => 0, cause: "packet_loss" };
+  const loss = losing(() => 0);
   const sender = new TcpSender({ faults: { ...NO_FAULTS, latencyNs: 50 * MS }, loss, link, rttNs: 100 * MS, onDecision: undefined });
   for (let cell = 0; cell < 20; cell++) sender.add(MSS, 0, { direction: 0, exchange: 0, cell, split: 0 }, true, 0);
   while (sender.nextAtNs() < Infinity) sender.advance(sender.nextAtNs());
@@ -148,7 +159,7 @@ test("a slow link does not make the sender repeat what it is still sending", () 
 
 test("backoff is over once the flow makes progress", () => {
   const extras: number[] = [];
-  const loss: LossVerdicts = { failures: (at) => (at.exchange === 0 ? 4 : 1), cause: "packet_loss" };
+  const loss = losing((at) => (at.exchange === 0 ? 4 : 1));
   const faults = { ...NO_FAULTS, latencyNs: 50 * MS };
   const onDecision = (d: Decision): void => void (d.decision === "recovered" && extras.push(d.delayNs / MS));
   const sender = new TcpSender({ faults, loss, link: new Link(Infinity), rttNs: 100 * MS, onDecision });
@@ -160,7 +171,7 @@ test("backoff is over once the flow makes progress", () => {
 });
 
 test("TCP gives up after 924.6 s", () => {
-  const loss: LossVerdicts = { failures: () => 32, cause: "packet_loss" };
+  const loss = losing(() => 32);
   const sender = new TcpSender({ faults: NO_FAULTS, loss, link: new Link(Infinity), rttNs: 100 * MS, onDecision: undefined });
   sender.add(100, 5 * MS, { direction: 0, exchange: 0, cell: 0, split: 0 }, true, 0);
   while (sender.nextAtNs() < Infinity) expect(sender.advance(sender.nextAtNs())).toBe(0);
