@@ -4,7 +4,12 @@
  * Severity s multiplies probabilities, latency, jitter and the time per byte, so that a rate falls from unlimited to its value; a burst
  * is round(1 + (B − 1)·s). Everything else acts with probability s, once per flow.
  */
-import type { CorrelatedLossFault, DirectionFaults, ScheduleFault } from "./types.ts";
+import { type Draws, FAULT_IDS, type Position } from "./draw.ts";
+import type { CorrelatedLossFault, DirectionFaults, FaultName, ScheduleFault } from "./types.ts";
+
+const PPM = 1_000_000;
+/** Not a packet: before all of them. */
+const FLOW: Position = { direction: 0, exchange: -1, cell: 0, split: 0 };
 
 /** The severity `elapsedNs` after the schedule's clock started. */
 export function severityAt(schedule: ScheduleFault | undefined, elapsedNs: number): number {
@@ -41,4 +46,46 @@ export function scaleDirection(faults: DirectionFaults, severity: number): Direc
 /** The losses are scaled, not the transitions: bursts stay as long as they are, and the share of lost packets is s times as much. */
 function scaleCorrelatedLoss(loss: CorrelatedLossFault | undefined, severity: number): CorrelatedLossFault | undefined {
   return loss && { ...loss, lossGoodPpm: loss.lossGoodPpm * severity, lossBadPpm: loss.lossBadPpm * severity };
+}
+
+/** The schedule of a policy with its clock: what a flow asks how severe its faults are. Without a schedule they are as written, always. */
+export class Severity {
+  readonly #schedule: ScheduleFault | undefined;
+  readonly #anchorNs: number;
+
+  constructor(schedule: ScheduleFault | undefined, anchorNs: number) {
+    this.#schedule = schedule;
+    this.#anchorNs = anchorNs;
+  }
+
+  /** Whether the severity is 1 at all times. */
+  get constant(): boolean {
+    return this.#schedule === undefined;
+  }
+
+  /** Whether the severity jumps between 0 and 1; else it changes all the time, or never. */
+  get steps(): boolean {
+    return this.#schedule !== undefined && this.#schedule.kind !== "ramp";
+  }
+
+  at(nowNs: number): number {
+    return severityAt(this.#schedule, nowNs - this.#anchorNs);
+  }
+
+  direction(faults: DirectionFaults, nowNs: number): DirectionFaults {
+    return scaleDirection(faults, this.at(nowNs));
+  }
+
+  /** A probability at this time. */
+  ppm(ppm: number, nowNs: number): number {
+    return ppm * this.at(nowNs);
+  }
+
+  /**
+   * Whether a fault that has no strength to scale (a timeout, a budget) acts on a flow at this time. It draws once per flow and fault: a
+   * flow that a ramp has caught stays caught.
+   */
+  acts(draws: Draws, fault: FaultName, nowNs: number): boolean {
+    return draws.hits(FLOW, "schedule", FAULT_IDS[fault], PPM * this.at(nowNs));
+  }
 }

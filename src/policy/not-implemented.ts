@@ -20,8 +20,6 @@ const USES: readonly { readonly field: keyof Policy; readonly used?: (policy: Po
   { field: "sessionBudget" },
   { field: "payloadMutation", used: (policy) => policy.payloadMutation?.enabled !== false },
   { field: "schedule" },
-  { field: "skip", used: (policy) => policy.skip !== 0 },
-  { field: "times" },
   { field: "rateShare", used: (policy) => policy.rateShare === "scope" },
   { field: "congestion", used: (policy) => policy.congestion !== "none" },
 ];

@@ -18,13 +18,22 @@ interface Entry {
 }
 
 /** A copy of a registry as plain data, which can cross to another thread. */
-export type RegistrySnapshot = readonly (readonly [name: string, fields: PolicyFields])[];
+export interface RegistrySnapshot {
+  readonly policies: readonly (readonly [name: string, fields: PolicyFields])[];
+  /** Clocks of schedules that have started, by key. */
+  readonly anchors: readonly (readonly [keyHash: bigint, anchorNs: number])[];
+}
+
+/** What `skip` and `times` count: connects, requests and datagram flows together, and lookups by themselves. */
+export type UseKind = "flow" | "lookup";
 
 /** The registry of one thread. */
 export class PolicyRegistry {
   readonly #entries = new Map<string, Entry>();
   /** Applications so far, by key and then by seed. */
   readonly #applications = new Map<bigint, Map<bigint | undefined, number>>();
+  /** Uses so far, by key, and then by kind and seed. */
+  readonly #uses = new Map<bigint, Map<string, number>>();
   /** When each policy was first applied, by key: its schedule's clock. */
   readonly #anchors = new Map<bigint, number>();
 
@@ -70,6 +79,7 @@ export class PolicyRegistry {
   /** Forgets all applications and keeps the policies. */
   resetOrdinals(): void {
     this.#applications.clear();
+    this.#uses.clear();
     this.#anchors.clear();
   }
 
@@ -87,9 +97,9 @@ export class PolicyRegistry {
     return policies.length;
   }
 
-  /** A copy of all policies for a new thread. Its applications count from zero there. */
+  /** A copy of all policies for a new thread. Their applications and uses count from zero there; the clocks of schedules go on. */
   snapshot(): RegistrySnapshot {
-    return this.list().map((name) => [name, this.get(name)!]);
+    return { policies: this.list().map((name) => [name, this.get(name)!]), anchors: [...this.#anchors] };
   }
 
   /**
@@ -98,9 +108,10 @@ export class PolicyRegistry {
    * @throws {FaultcoreError} when the snapshot is not one; then nothing has changed.
    */
   restore(snapshot: RegistrySnapshot): void {
-    const entries = snapshot.map(([name, fields]) => [name, makeEntry(name, fields)] as const);
+    const entries = snapshot.policies.map(([name, fields]) => [name, makeEntry(name, fields)] as const);
     this.clear();
     for (const [name, entry] of entries) this.#set(name, entry);
+    for (const [keyHash, anchorNs] of snapshot.anchors) this.#anchors.set(keyHash, anchorNs);
   }
 
   /**
@@ -113,6 +124,16 @@ export class PolicyRegistry {
     bySeed.set(policy.seed, ordinal + 1);
     this.#applications.set(policy.keyHash, bySeed);
     return ordinal;
+  }
+
+  /** The number of the next use of a policy, from 0: how many of this kind there were since it was registered or first seen. */
+  nextUse(policy: Pick<CompiledPolicy, "keyHash" | "seed">, kind: UseKind): number {
+    const uses = this.#uses.get(policy.keyHash) ?? new Map<string, number>();
+    const key = `${kind} ${policy.seed ?? ""}`;
+    const use = uses.get(key) ?? 0;
+    uses.set(key, use + 1);
+    this.#uses.set(policy.keyHash, uses);
+    return use;
   }
 
   /** When the policy was first applied: now, if it was not yet. */
@@ -129,6 +150,7 @@ export class PolicyRegistry {
 
   #forget(keyHash: bigint): void {
     this.#applications.delete(keyHash);
+    this.#uses.delete(keyHash);
     this.#anchors.delete(keyHash);
   }
 }

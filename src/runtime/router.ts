@@ -4,21 +4,25 @@
  * Invariants: a flow is bound before the bytes of a use leave; what a flow is called in a scope (its key) never depends on ports,
  * times or other scopes.
  */
-import { hashFlowKey } from "../engine/draw.ts";
-import { isLoopback } from "../internal/addresses.ts";
 import { clockNs } from "../internal/clock.ts";
 import type { RelayClient } from "../relay/client.ts";
 import type { FlowClient, FlowKey } from "../relay/flow-client.ts";
+import type { UseKind } from "../policy/registry.ts";
 import { currentScope } from "../scope/frames.ts";
 import type { ScopeRecord } from "../scope/record.ts";
 import type { Caller, CloseKind, DialRequest, Origin, Router, SteeredFlow } from "../steer/router.ts";
+import { mayTouch, nameFlow, noteSkipped } from "./flow-names.ts";
+import type { Named } from "./flow-names.ts";
+import { isLimited } from "./uses.ts";
 
 const UNBOUND: FlowKey = { scope: 0, flowHash: 0n, ordinal: 0 };
 
 interface FlowOrigin extends Origin {
   readonly record: ScopeRecord | undefined;
-  /** What the flow is called in its scope: the same for all addresses that one connect() tries. */
-  key: FlowKey | undefined;
+  /** Whether the policy governs this connect; undefined: it has not been judged. */
+  governed: boolean | undefined;
+  /** The same for all addresses that one connect() tries. */
+  named: Named | undefined;
 }
 
 interface Captured {
@@ -39,6 +43,8 @@ export interface RouterHost {
   warnUnsteered(): void;
   /** The live scope of the call that returned this socket. */
   ownerOf(socket: object): ScopeRecord | undefined;
+  /** Counts a use; false where the policy leaves it alone (`skip`, `times`). */
+  takeUse(record: ScopeRecord, kind: UseKind): boolean;
 }
 
 export class FlowRouter implements Router {
@@ -65,7 +71,7 @@ export class FlowRouter implements Router {
     this.#host.beforeConnect();
     const record = this.#governing();
     if (record === undefined && !this.#host.steerAll) return undefined;
-    const origin: FlowOrigin = { attempts: 0, record, key: undefined };
+    const origin: FlowOrigin = { attempts: 0, record, governed: undefined, named: undefined };
     return origin;
   }
 
@@ -73,7 +79,7 @@ export class FlowRouter implements Router {
     const origin = request.origin as FlowOrigin;
     const { record } = origin;
     const flow = new RoutedFlow(this, request);
-    if (record?.live === true) origin.key ??= this.keyFor(record, flow);
+    const key = record?.live === true ? this.#connectKey(record, origin, flow) : undefined;
     flow.client = this.#host.client().dial(
       {
         address: request.address,
@@ -93,28 +99,29 @@ export class FlowRouter implements Router {
         bytesWritten: () => request.bytesWritten(),
         isWaiting: () => request.isWaiting(),
       },
-      origin.key,
+      key,
     );
-    flow.record = origin.key === undefined ? undefined : record;
+    flow.record = key === undefined ? undefined : record;
+    flow.user = record;
+    flow.governed = origin.governed ?? true;
+    flow.named = origin.named;
     this.#flows.add(flow);
     return flow;
   }
 
-  /** Names a flow within a scope and remembers what stands behind the name. */
-  keyFor(record: ScopeRecord, flow: RoutedFlow): FlowKey {
-    const { hostname, address, port } = flow;
-    const target = record.targetKey(hostname ?? address, port, isLoopback(address));
-    const ordinal = record.nextFlowOrdinal(target);
-    const { keyHash } = record.policy;
-    const flowHash = hashFlowKey({
-      policyKeyHash: keyHash,
-      scopeOrdinal: record.ordinal,
-      target,
-      flowOrdinal: ordinal,
-      threadPath: this.#host.threadPath(),
-    });
-    record.addFlow(flowHash, { target, ordinal, hostname, address, port, governs: undefined, rule: -1 });
-    return { scope: record.ref, flowHash, ordinal };
+  /** One connect() is one use, whatever addresses it tries. */
+  #connectKey(record: ScopeRecord, origin: FlowOrigin, flow: RoutedFlow): FlowKey | undefined {
+    if (origin.governed === undefined && isLimited(record.policy) && mayTouch(record.policy, flow)) {
+      origin.governed = this.#host.takeUse(record, "flow");
+      if (!origin.governed) {
+        origin.named = nameFlow(record, flow, this.#host.threadPath());
+        noteSkipped(origin.named);
+      }
+    }
+    if (origin.governed === false) return undefined;
+    origin.named ??= nameFlow(record, flow, this.#host.threadPath());
+    origin.named.used = true;
+    return origin.named.key;
   }
 
   caller(socket?: object): Caller {
@@ -122,19 +129,50 @@ export class FlowRouter implements Router {
     return { record: scope === undefined && socket !== undefined ? this.#host.ownerOf(socket) : scope } satisfies Captured;
   }
 
-  /** Binds a flow to whoever uses it now. */
-  use(flow: RoutedFlow, offset: number, captured?: Captured): void {
+  /** Binds a flow to whoever uses it now. `request`: the use begins a request. */
+  use(flow: RoutedFlow, offset: number, request: boolean, captured?: Captured): void {
     const record = this.#governing(captured);
+    if (record !== undefined && isLimited(record.policy)) this.#countUse(record, flow, request);
+    else flow.governed = true;
+    flow.user = record;
+    this.#bind(flow, flow.governed ? record : undefined, offset);
+  }
+
+  /** A request of a multiplexed connection governs it again. */
+  resume(flow: RoutedFlow, record: ScopeRecord): void {
+    flow.user = record;
+    flow.governed = true;
+    this.#bind(flow, record, flow.bytesWritten());
+  }
+
+  /** What goes on with an earlier use shares its fate; anything else is a use of its own. */
+  #countUse(record: ScopeRecord, flow: RoutedFlow, request: boolean): void {
+    if (!request && flow.user === record) return;
+    flow.governed = !mayTouch(record.policy, flow) || this.#host.takeUse(record, "flow");
+    if (flow.governed) return;
+    if (flow.named?.record !== record) flow.named = nameFlow(record, flow, this.#host.threadPath());
+    noteSkipped(flow.named);
+  }
+
+  #bind(flow: RoutedFlow, record: ScopeRecord | undefined, offset: number): void {
     if ((record?.ref ?? 0) === flow.client.boundTo) return;
     flow.record = record;
-    flow.client.bind(record === undefined ? UNBOUND : this.keyFor(record, flow), offset);
+    if (record === undefined) {
+      flow.client.bind(UNBOUND, offset);
+      return;
+    }
+    if (flow.named?.record !== record || flow.named.used) flow.named = nameFlow(record, flow, this.#host.threadPath());
+    flow.named.used = true;
+    flow.named.info.governs = undefined;
+    flow.client.bind(flow.named.key, offset);
   }
 
   /** A new activation governs what is open and belongs to nobody; a shielded flow is left alone until it is used. */
   activationChanged(record: ScopeRecord | undefined): void {
+    // A policy that counts its uses begins with one.
+    if (record === undefined || isLimited(record.policy)) return;
     for (const flow of this.#flows) {
-      if (flow.record?.live === true) continue;
-      if (record !== undefined) this.use(flow, flow.bytesWritten(), { record });
+      if (flow.record?.live !== true) this.use(flow, flow.bytesWritten(), false, { record });
     }
   }
 
@@ -163,6 +201,11 @@ class RoutedFlow implements SteeredFlow {
   client!: FlowClient;
   /** The scope that the flow is bound to. */
   record: ScopeRecord | undefined;
+  /** The scope that used the flow last, and whether its policy governs that use. */
+  user: ScopeRecord | undefined;
+  governed = true;
+  /** What the flow was called last. */
+  named: Named | undefined;
   /** Open requests of a multiplexed connection, in the order in which they were made. */
   readonly #requests = new Map<number, ScopeRecord | undefined>();
 
@@ -178,8 +221,8 @@ class RoutedFlow implements SteeredFlow {
     return this.#request.bytesWritten();
   }
 
-  useBy(caller: Caller, offset: number): void {
-    this.#router.use(this, offset, caller as Captured);
+  useBy(caller: Caller, offset: number, request: boolean): void {
+    this.#router.use(this, offset, request, caller as Captured);
   }
 
   arm(offset: number, tls: boolean): void {
@@ -209,7 +252,7 @@ class RoutedFlow implements SteeredFlow {
     const latest = [...this.#requests.keys()].at(-1);
     this.#requests.delete(request);
     const next = [...this.#requests.values()].at(-1);
-    if (latest === request && next?.live === true) this.#router.use(this, this.bytesWritten(), { record: next });
+    if (latest === request && next?.live === true) this.#router.resume(this, next);
   }
 
   finIsGenuine(): boolean {

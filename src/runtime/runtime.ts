@@ -9,6 +9,7 @@ import type { FlowEvent } from "../engine/types.ts";
 import { FaultcoreError } from "../errors.ts";
 import { clockNs } from "../internal/clock.ts";
 import { PolicyRegistry } from "../policy/registry.ts";
+import type { UseKind } from "../policy/registry.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import { RelayClient } from "../relay/client.ts";
 import type { ClientListener } from "../relay/client.ts";
@@ -34,6 +35,7 @@ import { FlowRouter } from "./router.ts";
 import type { RouterHost } from "./router.ts";
 import { randomSeed, seedFromEnvironment } from "./seed.ts";
 import { showEvent } from "./show-event.ts";
+import { takeUse } from "./uses.ts";
 import { warnRelayDied, warnUnsteered } from "./warnings.ts";
 
 /** Changes when runtimes of different versions could not work on each other's objects. */
@@ -271,6 +273,10 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
 
   ownerOf(socket: object): ScopeRecord | undefined {
     return this.scopes.ownerOf(socket);
+  }
+
+  takeUse(record: ScopeRecord, kind: UseKind): boolean {
+    return takeUse(this.registry, record, kind);
   }
 
   warnUnsteered(): void {

@@ -35,9 +35,11 @@ export interface FlowInfo {
   readonly hostname: string | undefined;
   readonly address: string;
   readonly port: number;
-  /** Whether the policy's targets touch the flow; undefined until the relay has judged them. */
+  /** Whether the policy touches the flow; undefined until the relay has judged its targets. */
   governs: boolean | undefined;
   rule: number;
+  /** Uses of the flow that the policy left alone because of its `skip` or `times`. */
+  skipped?: number;
 }
 
 /** What the relays counted for a scope. */
@@ -73,6 +75,8 @@ export class ScopeRecord {
   readonly counts: Map<string, number> = new Map();
   /** Sockets that were used in the scope but opened before steering began. */
   unsteered = 0;
+  /** Uses that the policy left alone because of its `skip` or `times`. */
+  skipped = 0;
   /** Another scope used one of its multiplexed connections at the same time. */
   shared = false;
   /** Counters of the row when it was given back; undefined while it is still in the table. */

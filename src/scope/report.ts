@@ -26,6 +26,8 @@ export interface ScopeReport {
   readonly unmatchedRules: readonly RuleReport[];
   /** Faults that the policy has and that never acted: no flow, no chance, or no bad luck. */
   readonly silentFaults: readonly string[];
+  /** Connects, requests and lookups that the policy left alone because of its `skip` or `times`. */
+  readonly skipped: number;
   /** Sockets that were used in the scope and cannot be faulted, since they were opened before steering began. */
   readonly unsteered: number;
   /** Whether another scope used one of its multiplexed connections at the same time: their faults may have mixed. */
@@ -44,6 +46,8 @@ export interface FlowReport {
   readonly port: number;
   /** Whether the policy governs the flow; null while it has not been judged. */
   readonly governed: boolean | null;
+  /** Uses of the flow (its connect, its requests) that the policy left alone because of its `skip` or `times`. */
+  readonly skipped: number;
   /** The rule that decided; null where the policy has no targets or none matched. */
   readonly rule: RuleReport | null;
   /** How many of the events that were kept are this flow's. */
@@ -95,6 +99,7 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
       .filter(({ index }) => !flows.some((flow) => flow.rule === index))
       .map(({ index }) => ({ index, text: ruleText(fields, index) })),
     silentFaults: configuredFaults(policy).filter((fault) => !counts.has(fault)),
+    skipped: record?.skipped ?? 0,
     unsteered: record?.unsteered ?? 0,
     shared: record?.shared ?? false,
     events: { recorded, kept: events.length, dropped: sum(counts.values()) - events.length },
@@ -113,6 +118,7 @@ function flowReport(flow: FlowInfo, fields: PolicyFields, events: number): FlowR
     address: flow.address,
     port: flow.port,
     governed: flow.governs ?? null,
+    skipped: flow.skipped ?? 0,
     rule: flow.rule < 0 ? null : { index: flow.rule, text: ruleText(fields, flow.rule) },
     events,
   };

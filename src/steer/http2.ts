@@ -36,8 +36,10 @@ export function patchHttp2(patches: Patches, router: Router): void {
       let latest: Steered | undefined;
       const steered = withFlow(socket, (state) => {
         latest = state;
+        // The first request belongs to the connect that was made for it.
+        const first = !state.announced;
         state.announced = true;
-        state.flow.useBy(caller, offset);
+        state.flow.useBy(caller, offset, !first);
         state.flow.requestOpened(number);
       });
       if (!steered) router.unsteeredUse(socket, caller);

@@ -53,8 +53,11 @@ export type CloseKind = "close" | "reset" | "sent away";
 
 /** One steered connection, from the program's side. */
 export interface SteeredFlow {
-  /** The flow is used by this caller: binds it to the caller's scope. `offset`: bytes written so far. */
-  useBy(caller: Caller, offset: number): void;
+  /**
+   * The flow is used by this caller: binds it to the caller's scope. `offset`: bytes written so far. `request`: this begins a request, and
+   * does not go on with an earlier one.
+   */
+  useBy(caller: Caller, offset: number, request: boolean): void;
   /** The program waits for an answer to what it writes from `offset` on. */
   arm(offset: number, tls: boolean): void;
   setKeepAlive(enable: boolean, delaySeconds: number): void;

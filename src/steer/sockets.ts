@@ -34,6 +34,8 @@ export interface Steered {
   announced: boolean;
   /** The program has read nothing since its latest write. */
   waiting: boolean;
+  /** The program has read something since its latest write: its next write begins a request. */
+  answered: boolean;
 }
 
 export function markConnect(socket: Socket, origin: Origin | undefined, host: string | undefined): void {
@@ -108,8 +110,9 @@ export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket
   const caller = router.caller(socket);
   const offset = uplinkOffset(socket);
   const noted = withFlow(socket, (state) => {
-    if (!state.announced) state.flow.useBy(caller, offset);
+    if (!state.announced) state.flow.useBy(caller, offset, state.answered);
     state.waiting = true;
+    state.answered = false;
     state.flow.arm(offset, isTls(socket));
   });
   if (!noted && isOutboundTcp(socket)) router.unsteeredUse(socket, caller);
@@ -132,6 +135,7 @@ export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: sy
         return undefined;
       }
       steered.waiting = false;
+      steered.answered = true;
       steered.reading++;
       try {
         return inner.call(this, data);

@@ -70,7 +70,7 @@ export class Steering {
   start(origin: Origin, bound: Bound | undefined): number {
     const { address, port, family } = this.#to;
     this.#dress();
-    const steered: Steered = { flow: undefined as never, reading: 0, announced: false, waiting: false };
+    const steered: Steered = { flow: undefined as never, reading: 0, announced: false, waiting: false, answered: false };
     try {
       steered.flow = this.#router.dial({
         origin,

@@ -24,9 +24,11 @@ export function watchUndici(patches: Patches, router: Router): void {
       if (socket !== undefined && router.isBusy()) router.unsteeredUse(socket, callers.get(request));
       return;
     }
+    // The first request belongs to the connect that was made for it.
+    const first = !steered.announced && !steered.answered;
     steered.announced = true;
     const caller = callers.get(request);
-    if (caller !== undefined) steered.flow.useBy(caller, uplinkOffset(socket));
+    if (caller !== undefined) steered.flow.useBy(caller, uplinkOffset(socket), !first);
   };
 
   subscribe(CREATE, created);

@@ -98,19 +98,47 @@ describe("a snapshot", () => {
     expect(other.compiled("slow")).toEqual(registry.compiled("slow"));
   });
 
+  it("carries the clocks of schedules, also those of inline policies, and no counts", () => {
+    const registry = filled();
+    const policies = [registry.compiled("slow")!, inline({ latency: "7ms" })];
+    for (const [index, policy] of policies.entries()) registry.anchorNs(policy, 100 + index);
+    registry.nextUse(policies[0]!, "flow");
+    registry.nextOrdinal(policies[0]!);
+    const other = new PolicyRegistry();
+    other.restore(structuredClone(registry.snapshot()));
+    expect(policies.map((policy) => other.anchorNs(policy, 999))).toEqual([100, 101]);
+    expect([other.nextUse(policies[0]!, "flow"), other.nextOrdinal(policies[0]!)]).toEqual([0, 0]);
+  });
+
   it("changes nothing where it is invalid", () => {
     const registry = filled();
     caught(() =>
-      registry.restore([
-        ["a", {}],
-        ["b", { latency: "1" }],
-      ]),
+      registry.restore({
+        policies: [
+          ["a", {}],
+          ["b", { latency: "1" }],
+        ],
+        anchors: [],
+      }),
     );
     expect(registry.list()).toEqual(["lossy", "slow"]);
   });
 });
 
 const inline = (fields: PolicyFields): ReturnType<typeof compilePolicy> => compilePolicy(fields, undefined);
+
+describe("uses", () => {
+  it("count from zero, each policy and each kind for itself, and anew once it is registered again or everything is cleared", () => {
+    const registry = filled();
+    const slow = registry.compiled("slow")!;
+    const flow = (): number => registry.nextUse(slow, "flow");
+    expect([flow(), flow(), registry.nextUse(slow, "lookup"), registry.nextUse(registry.compiled("lossy")!, "flow")]).toEqual([0, 1, 0, 0]);
+    registry.register("slow", { latency: "1ms" });
+    expect([flow(), flow()]).toEqual([0, 1]);
+    registry.resetOrdinals();
+    expect(flow()).toBe(0);
+  });
+});
 
 describe("ordinals of applications", () => {
   it("count from zero, each policy for itself", () => {
