@@ -146,7 +146,7 @@ export interface FlowFaults {
 export interface Decision {
   readonly atNs: number;
   readonly direction: Direction;
-  /** Position: see design §7. For connect attempts `exchange` is -1 and `cell` is the number of the attempt. */
+  /** Position: see design §7. For connect attempts `exchange` is -1 and `cell` is the number of the attempt; for lookups it is -2. */
   readonly exchange: number;
   readonly cell: number;
   readonly split: number;

@@ -16,7 +16,6 @@ const USES: readonly { readonly field: keyof Policy; readonly used?: (policy: Po
   { field: "halfOpen" },
   { field: "packetDuplicate" },
   { field: "packetReorder" },
-  { field: "dns" },
   { field: "sessionBudget" },
   { field: "payloadMutation", used: (policy) => policy.payloadMutation?.enabled !== false },
   { field: "schedule" },
@@ -26,7 +25,6 @@ const USES: readonly { readonly field: keyof Policy; readonly used?: (policy: Po
 
 /** What a rule uses; `field` is the field of a mapping that says so. */
 const RULE_USES: readonly { readonly field: string; readonly used: (rule: TargetRule) => boolean }[] = [
-  { field: "sni", used: (rule) => rule.sni !== undefined },
   // An exclusion of UDP is honoured: nothing happens to UDP.
   { field: "protocol", used: (rule) => rule.protocol === "udp" && !rule.exclude },
 ];

@@ -44,6 +44,18 @@ export function judgeTargets(rules: readonly TargetRule[] | undefined, subject: 
 }
 
 /**
+ * Judges a name lookup. It goes to no address and no port, and its protocol is nobody's business: only host name rules without port and
+ * protocol can match it.
+ *
+ * @example
+ * judgeLookup(policy.targets, "api.example");
+ */
+export function judgeLookup(rules: readonly TargetRule[] | undefined, hostname: string): TargetDecision {
+  const nameOnly = rules?.filter((rule) => rule.hostname !== undefined && rule.ports === undefined && rule.protocol === "any");
+  return judgeTargets(nameOnly, { protocol: "udp", address: "", port: 0, hostname });
+}
+
+/**
  * Whether `rule` beats `other` where both match; false on a tie, so that the first one stays.
  *
  * An SNI that is learnt late replaces an earlier decision only where its rule outranks that decision's.

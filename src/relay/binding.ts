@@ -4,7 +4,7 @@ import { timeoutDecision } from "../engine/faults/timeout.ts";
 import type { Decision, Direction, DirectionFaults, DrawKey } from "../engine/types.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { judgeTargets } from "../policy/targets.ts";
-import type { CompiledPolicy } from "../policy/types.ts";
+import type { CompiledPolicy, TargetDecision } from "../policy/types.ts";
 import type { Binding } from "../table/flows.ts";
 import { countScope, readScope } from "../table/scopes.ts";
 import type { RelayContext } from "./context.ts";
@@ -59,18 +59,57 @@ function shapesTcp(faults: DirectionFaults): boolean {
   return latencyNs > 0 || jitterNs > 0 || lossPpm > 0 || correlatedLoss !== undefined || rateBps !== Infinity || congestion !== "none";
 }
 
-/**
- * What a published binding means for a flow: the scope's policy when the scope is live and its targets touch the flow, else nothing
- * (the bytes pass).
- */
-export function resolveBinding(context: RelayContext, binding: Binding, dial: DialMessage): FlowBinding | undefined {
+interface Judged extends TargetDecision {
+  readonly policy: CompiledPolicy;
+  readonly seed: bigint;
+}
+
+/** Judges a flow by the rules of the binding's scope; undefined when the scope has ended. */
+function judge(context: RelayContext, binding: Binding, dial: DialMessage, serverName: string | undefined): Judged | undefined {
   const row = readScope(context.table, binding.scope);
-  if (row === undefined) return undefined;
-  const policy = context.policy(row.policyId, binding.scope);
-  if (policy === undefined) return undefined;
+  const policy = row && context.policy(row.policyId, binding.scope);
+  if (row === undefined || policy === undefined) return undefined;
   const { address, port, hostname } = dial;
-  const { governs, rule } = judgeTargets(policy.targets, { protocol: "tcp", address, port, hostname });
+  const decision = judgeTargets(policy.targets, { protocol: "tcp", address, port, hostname, sni: serverName });
+  return { ...decision, policy, seed: row.seed };
+}
+
+function enter(context: RelayContext, binding: Binding, judged: Judged, fromConnect: boolean): FlowBinding | undefined {
+  const { governs, rule, policy, seed } = judged;
   if (governs) countScope(context.table, binding.scope, "flows");
   context.post({ type: "bound", scope: binding.scope, flowHash: binding.flowHash, governs, rule });
-  return governs ? new FlowBinding(context, binding, policy, row.seed, dial.bound) : undefined;
+  return governs ? new FlowBinding(context, binding, policy, seed, fromConnect) : undefined;
+}
+
+/**
+ * What a published binding means for a flow: the scope's policy when the scope is live and its targets touch the flow, else nothing
+ * (the bytes pass). `serverName`: what TLS asks for, as far as it is known.
+ */
+export function resolveBinding(
+  context: RelayContext,
+  binding: Binding,
+  dial: DialMessage,
+  serverName: string | undefined,
+): FlowBinding | undefined {
+  const judged = judge(context, binding, dial, serverName);
+  return judged && enter(context, binding, judged, dial.bound);
+}
+
+/**
+ * What a binding in force means now that the server name is known: `current` stays where it still governs. One that comes to
+ * govern the flow was not asked when it was connected.
+ */
+export function rejudgeBinding(
+  context: RelayContext,
+  binding: Binding,
+  dial: DialMessage,
+  serverNames: { readonly before: string | undefined; readonly now: string },
+  current: FlowBinding | undefined,
+): FlowBinding | undefined {
+  const before = judge(context, binding, dial, serverNames.before);
+  const now = judge(context, binding, dial, serverNames.now);
+  if (before === undefined || now === undefined || before.rule === now.rule) return current;
+  if (current === undefined) return enter(context, binding, now, false);
+  context.post({ type: "bound", scope: binding.scope, flowHash: binding.flowHash, governs: now.governs, rule: now.rule });
+  return now.governs ? current : undefined;
 }

@@ -114,6 +114,7 @@ export class RelayClient implements RelayListener, FlowOwner {
       port: request.port,
       family: request.family,
       hostname: request.hostname,
+      serverName: request.serverName,
       localAddress: request.localAddress,
       localPort: request.localPort,
       startNs: request.startNs,

@@ -8,7 +8,7 @@ import { bindingCount, skipBinding, takeBinding } from "../table/flows.ts";
 import type { Binding } from "../table/flows.ts";
 import { isLive } from "../table/scopes.ts";
 import type { FlowBinding } from "./binding.ts";
-import { resolveBinding } from "./binding.ts";
+import { rejudgeBinding, resolveBinding } from "./binding.ts";
 import type { RelayContext } from "./context.ts";
 import type { RelayFlow } from "./flow.ts";
 
@@ -21,10 +21,14 @@ export class FlowBindings {
   /** Those that may hold bytes, the current one included. */
   readonly #held = new Set<FlowBinding>();
   #published = 0;
+  /** The latest one, whether or not its rules touch the flow. */
+  #latest: Binding | undefined;
+  #serverName: string | undefined;
 
   constructor(flow: RelayFlow, context: RelayContext) {
     this.#flow = flow;
     this.#context = context;
+    this.#serverName = flow.dial.serverName;
   }
 
   /** The binding that was published before the dial: it governs the connect. */
@@ -71,13 +75,33 @@ export class FlowBindings {
 
   #bind(binding: Binding, peerRttNs: number | undefined): void {
     const previous = this.current;
-    this.current = resolveBinding(this.#context, binding, this.#flow.dial);
-    if (this.current !== undefined) {
-      this.#held.add(this.current);
-      this.#context.enterScope(this.current.scope, this.#flow);
-      if (peerRttNs !== undefined) this.current.start(peerRttNs);
-    }
+    this.#latest = binding;
+    this.#enter(resolveBinding(this.#context, binding, this.#flow.dial, this.#serverName), peerRttNs);
     if (previous !== undefined) this.#leaveIfDrained(previous);
+  }
+
+  #enter(binding: FlowBinding | undefined, peerRttNs: number | undefined): void {
+    this.current = binding;
+    if (binding === undefined) return;
+    this.#held.add(binding);
+    this.#context.enterScope(binding.scope, this.#flow);
+    if (peerRttNs !== undefined) binding.start(peerRttNs);
+  }
+
+  /**
+   * The hello has come: the binding in force is judged anew, and what comes from now on is governed by that. Returns whether a policy
+   * that left the flow alone governs it now.
+   */
+  nameServer(name: string, peerRttNs: number, nowNs: number): boolean {
+    const { current } = this;
+    const serverNames = { before: this.#serverName, now: name };
+    this.#serverName = name;
+    if (this.#latest === undefined) return false;
+    const next = rejudgeBinding(this.#context, this.#latest, this.#flow.dial, serverNames, current);
+    if (next === current) return false;
+    if (next !== undefined) this.#enter(next, peerRttNs);
+    else if (current !== undefined) this.#detach(current, nowNs);
+    return next !== undefined;
   }
 
   /** Lets go of the current binding when its scope has ended. Returns whether it has. */

@@ -1,5 +1,5 @@
 /** One steered flow as the program's thread keeps it: its row, its bindings, how far it has come. */
-import { armReceive, flowError, isGenuineFin, isReset, markTls } from "../table/flows.ts";
+import { armReceive, flowError, isGenuineFin, isReset, markTls, markUpgrade } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
 import type { RelayHost } from "./host.ts";
 import type { CloseKind, ConnectedMessage, FailedMessage } from "./protocol.ts";
@@ -10,6 +10,7 @@ export interface FlowRequest {
   readonly port: number;
   readonly family: 4 | 6;
   readonly hostname: string | undefined;
+  readonly serverName?: string | undefined;
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
   readonly startNs: number;
@@ -78,6 +79,11 @@ export class FlowClient {
 
   setKeepAlive(enable: boolean, delaySeconds: number): void {
     this.#owner.host.post({ type: "option", flow: this.id, keepAlive: { enable, delaySeconds } });
+  }
+
+  /** TLS is put on top of the flow: its hello begins at this uplink byte. */
+  startTls(offset: number): void {
+    markUpgrade(this.#owner.table, this.id, offset);
   }
 
   reply(request: number, waiting: boolean): void {

@@ -20,6 +20,7 @@ import type { PipeOwner } from "./pipe.ts";
 import { Pipe } from "./pipe.ts";
 import type { DialMessage } from "./protocol.ts";
 import { ReceiveTimeout } from "./receive-timeout.ts";
+import { ServerName } from "./server-name.ts";
 import { errnoOf, resetSocket } from "./sockets.ts";
 
 export class RelayFlow implements PipeOwner {
@@ -41,6 +42,7 @@ export class RelayFlow implements PipeOwner {
   #resetsPeer = false;
   #peerRttNs = 0;
   readonly #bindings: FlowBindings;
+  readonly #serverName: ServerName;
   readonly receiveTimeout: ReceiveTimeout;
   readonly #early = new EarlyArrivals();
   /** While a first-use error is on its way nothing moves. */
@@ -52,6 +54,7 @@ export class RelayFlow implements PipeOwner {
     this.uplink = new Pipe(this, context.clock, context.windowBytes);
     this.downlink = new Pipe(this, context.clock, context.windowBytes);
     this.receiveTimeout = new ReceiveTimeout(context, dial.flow, () => this.#receiveTimedOut());
+    this.#serverName = new ServerName(context.table, dial.flow);
     this.#bindings = new FlowBindings(this, context);
     this.#bindings.bindFirst();
   }
@@ -115,6 +118,8 @@ export class RelayFlow implements PipeOwner {
 
   #fromProgram(chunk: Buffer): void {
     const nowNs = this.#context.clock.nowNs();
+    const serverName = this.#serverName.take(chunk, this.uplinkBytes);
+    if (serverName !== undefined && this.#bindings.nameServer(serverName, this.#peerRttNs, nowNs)) this.#rollFirstUse(nowNs);
     let rest = chunk;
     for (;;) {
       const next = this.#bindings.nextBefore(this.uplinkBytes + rest.length);

@@ -29,8 +29,10 @@ export interface DialMessage {
   readonly address: string;
   readonly port: number;
   readonly family: 4 | 6;
-  /** What the program asked to connect to, where it was a name. */
+  /** What the program asked to connect to, where it was a name; else what the address was looked up by, if anything. */
   readonly hostname: string | undefined;
+  /** What TLS will ask the peer for, where the program's side knows. */
+  readonly serverName: string | undefined;
   /** Where `bind` put the program's socket. */
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;

@@ -5,10 +5,13 @@ import { judgeTargets } from "../policy/targets.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import type { FlowKey } from "../relay/flow-client.ts";
 import type { FlowInfo, ScopeRecord } from "../scope/record.ts";
+import type { KnownName } from "./host-names.ts";
 
 /** Where a flow goes. */
 export interface FlowTarget {
   readonly hostname: string | undefined;
+  /** Where an address was asked for: the name that it was looked up by. */
+  readonly known?: KnownName | undefined;
   readonly address: string;
   readonly port: number;
 }
@@ -23,7 +26,8 @@ export interface Named {
 }
 
 /** Names a flow within a scope and remembers what stands behind the name. */
-export function nameFlow(record: ScopeRecord, { hostname, address, port }: FlowTarget, threadPath: string): Named {
+export function nameFlow(record: ScopeRecord, { hostname, known, address, port }: FlowTarget, threadPath: string): Named {
+  // Never by a name that was looked up: what is known of an address depends on what ran before.
   const target = record.targetKey(hostname ?? address, port, isLoopback(address));
   const ordinal = record.nextFlowOrdinal(target);
   const flowHash = hashFlowKey({
@@ -33,7 +37,16 @@ export function nameFlow(record: ScopeRecord, { hostname, address, port }: FlowT
     flowOrdinal: ordinal,
     threadPath,
   });
-  const info: FlowInfo = { target, ordinal, hostname, address, port, governs: undefined, rule: -1 };
+  const info: FlowInfo = {
+    target,
+    ordinal,
+    hostname: hostname ?? known?.hostname,
+    guessed: known?.guessed,
+    address,
+    port,
+    governs: undefined,
+    rule: -1,
+  };
   record.addFlow(flowHash, info);
   return { record, key: { scope: record.ref, flowHash, ordinal }, info, used: false };
 }
@@ -45,7 +58,7 @@ export function noteSkipped({ info, used }: Named): void {
 }
 
 /** Whether the policy's rules may touch a connection: a server name shows only later. */
-export function mayTouch({ targets }: CompiledPolicy, { address, port, hostname }: FlowTarget): boolean {
+export function mayTouch({ targets }: CompiledPolicy, { address, port, hostname, known }: FlowTarget): boolean {
   if (targets?.some(({ sni }) => sni !== undefined)) return true;
-  return judgeTargets(targets, { protocol: "tcp", address, port, hostname }).governs;
+  return judgeTargets(targets, { protocol: "tcp", address, port, hostname: hostname ?? known?.hostname }).governs;
 }

@@ -10,9 +10,11 @@ import type { FlowClient, FlowKey } from "../relay/flow-client.ts";
 import type { UseKind } from "../policy/registry.ts";
 import { currentScope } from "../scope/frames.ts";
 import type { ScopeRecord } from "../scope/record.ts";
-import type { Caller, CloseKind, DialRequest, Origin, Router, SteeredFlow } from "../steer/router.ts";
+import type { Caller, CloseKind, DialRequest, Lookup, LookupKind, Origin, Router, SteeredFlow } from "../steer/router.ts";
 import { mayTouch, nameFlow, noteSkipped } from "./flow-names.ts";
 import type { Named } from "./flow-names.ts";
+import type { KnownName } from "./host-names.ts";
+import type { Lookups } from "./lookups.ts";
 import { isLimited } from "./uses.ts";
 
 const UNBOUND: FlowKey = { scope: 0, flowHash: 0n, ordinal: 0 };
@@ -33,6 +35,7 @@ interface Captured {
 /** What the router asks of the runtime. */
 export interface RouterHost {
   client(): RelayClient;
+  readonly lookups: Lookups;
   /** The process-wide activation, also one of another thread. */
   activation(): ScopeRecord | undefined;
   readonly steerAll: boolean;
@@ -66,6 +69,10 @@ export class FlowRouter implements Router {
     return captured.record?.live === true ? captured.record : this.#host.activation();
   }
 
+  lookup(hostname: string, kind: LookupKind): Lookup {
+    return this.#host.lookups.begin(this.#host.isBusy() ? this.#governing() : undefined, hostname, kind);
+  }
+
   origin(): Origin | undefined {
     if (!this.#host.steerAll && !this.#host.isBusy()) return undefined;
     this.#host.beforeConnect();
@@ -78,14 +85,16 @@ export class FlowRouter implements Router {
   dial(request: DialRequest): SteeredFlow {
     const origin = request.origin as FlowOrigin;
     const { record } = origin;
-    const flow = new RoutedFlow(this, request);
+    const known = request.hostname === undefined ? this.#host.lookups.names.nameOf(record, request.address) : undefined;
+    const flow = new RoutedFlow(this, request, known);
     const key = record?.live === true ? this.#connectKey(record, origin, flow) : undefined;
     flow.client = this.#host.client().dial(
       {
         address: request.address,
         port: request.port,
         family: request.family,
-        hostname: request.hostname,
+        hostname: request.hostname ?? known?.hostname,
+        serverName: request.serverName,
         localAddress: request.localAddress,
         localPort: request.localPort,
         // From here on, not from connect(): looking a name up is not part of the connect.
@@ -196,6 +205,8 @@ class RoutedFlow implements SteeredFlow {
   readonly #router: FlowRouter;
   readonly #request: DialRequest;
   readonly hostname: string | undefined;
+  /** Where the program asked for an address: the name that it was looked up by. */
+  readonly known: KnownName | undefined;
   readonly address: string;
   readonly port: number;
   client!: FlowClient;
@@ -209,9 +220,10 @@ class RoutedFlow implements SteeredFlow {
   /** Open requests of a multiplexed connection, in the order in which they were made. */
   readonly #requests = new Map<number, ScopeRecord | undefined>();
 
-  constructor(router: FlowRouter, request: DialRequest) {
+  constructor(router: FlowRouter, request: DialRequest, known: KnownName | undefined) {
     this.#router = router;
     this.#request = request;
+    this.known = known;
     this.hostname = request.hostname;
     this.address = request.address;
     this.port = request.port;
@@ -231,6 +243,10 @@ class RoutedFlow implements SteeredFlow {
 
   setKeepAlive(enable: boolean, delaySeconds: number): void {
     this.client.setKeepAlive(enable, delaySeconds);
+  }
+
+  startTls(offset: number): void {
+    this.client.startTls(offset);
   }
 
   requestOpened(request: number): void {

@@ -19,6 +19,7 @@ import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
 import type { ScopeHost } from "../scope/manager.ts";
 import type { ScopeRecord } from "../scope/record.ts";
+import { patchDns } from "../steer/dns.ts";
 import { http2IsLoaded, patchHttp2 } from "../steer/http2.ts";
 import { patchNet } from "../steer/net.ts";
 import { Patches } from "../steer/patches.ts";
@@ -29,6 +30,7 @@ import { PolicyTable } from "../table/table.ts";
 import { ForeignActivation } from "./foreign-activation.ts";
 import { bequeath, lockOwner, readInheritance } from "./inheritance.ts";
 import type { Inheritance } from "./inheritance.ts";
+import { Lookups } from "./lookups.ts";
 import { DEFAULT_OPTIONS } from "./options.ts";
 import type { RuntimeOptions } from "./options.ts";
 import { FlowRouter } from "./router.ts";
@@ -45,6 +47,7 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
   readonly abi: number = ABI;
   readonly registry: PolicyRegistry = new PolicyRegistry();
   readonly scopes: ScopeManager = new ScopeManager(this);
+  readonly lookups: Lookups = new Lookups(this);
   readonly router: FlowRouter = new FlowRouter(this);
   readonly layer: ScopeLayer = createScopeApi({ manager: this.scopes, registry: this.registry });
   readonly startNs: number = clockNs();
@@ -106,6 +109,7 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     const patches = new Patches();
     try {
       patchNet(patches, this.router);
+      patchDns(patches, this.router);
       watchUndici(patches, this.router);
     } catch (error) {
       patches.restoreAll();
@@ -202,6 +206,7 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
 
   end(record: ScopeRecord): void {
     if (endScope(this.table(), record.ref)) this.client().releaseScope(record.ref);
+    this.lookups.scopeEnded(record.ref);
   }
 
   counters(record: ScopeRecord): ScopeCounters {

@@ -1,4 +1,5 @@
 /** From a decision of the relay to an event as users see it. */
+import { LOOKUP_EXCHANGE } from "../engine/faults/dns.ts";
 import type { FlowEvent } from "../engine/types.ts";
 import type { FaultEvent, ScopeRecord } from "../scope/record.ts";
 
@@ -9,7 +10,7 @@ export function showEvent(event: FlowEvent, record: ScopeRecord, runStartNs: num
     target: flow?.target ?? "",
     flow: flow?.ordinal ?? 0,
     direction: event.direction === 0 ? "uplink" : "downlink",
-    position: event.exchange < 0 ? `connect.${event.cell}` : `${event.exchange}.${event.cell}.${event.split}`,
+    position: positionText(event),
     bytes: event.bytes,
     fault: event.fault,
     decision: event.decision,
@@ -20,4 +21,9 @@ export function showEvent(event: FlowEvent, record: ScopeRecord, runStartNs: num
     seed: record.seed.toString(),
     ...(event.code === undefined ? {} : { code: event.code }),
   };
+}
+
+function positionText({ exchange, cell, split }: FlowEvent): string {
+  if (exchange === LOOKUP_EXCHANGE) return "lookup";
+  return exchange < 0 ? `connect.${cell}` : `${exchange}.${cell}.${split}`;
 }

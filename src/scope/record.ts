@@ -6,12 +6,15 @@ import type { CompiledPolicy } from "../policy/types.ts";
 export interface FaultEvent {
   /** Milliseconds since the process's run began. */
   readonly timeMs: number;
-  /** Who the flow goes to, in the form that is the same in every run: `api.example:443`, `127.0.0.1:#0` (the first loopback port of the scope). */
+  /**
+   * Who the flow goes to, in the form that is the same in every run: `api.example:443`, `127.0.0.1:#0` (the first loopback port of the
+   * scope); the name alone where it is looked up.
+   */
   readonly target: string;
   /** Ordinal of the flow among those of the scope to this target. */
   readonly flow: number;
   readonly direction: "uplink" | "downlink";
-  /** `exchange.cell.split`; `connect.n` for the n-th address tried. */
+  /** `exchange.cell.split`; `connect.n` for the n-th address tried; `lookup`. */
   readonly position: string;
   readonly bytes: number;
   /** The policy field that caused the event, in snake_case. */
@@ -33,6 +36,8 @@ export interface FlowInfo {
   readonly target: string;
   readonly ordinal: number;
   readonly hostname: string | undefined;
+  /** Somebody else looked the name up for this address. */
+  readonly guessed?: boolean | undefined;
   readonly address: string;
   readonly port: number;
   /** Whether the policy touches the flow; undefined until the relay has judged its targets. */

@@ -37,11 +37,15 @@ export interface ScopeReport {
 
 /** One flow of a scope. */
 export interface FlowReport {
-  /** The name that is the same in every run, e.g. `api.example:443` or `127.0.0.1:#0`. */
+  /** The name that is the same in every run, e.g. `api.example:443` or `127.0.0.1:#0`; a lookup's is the host name alone. */
   readonly target: string;
   /** Ordinal among the flows of the scope to this target. */
   readonly flow: number;
+  /** What was connected to or looked up, or what the address was looked up by before. */
   readonly hostname: string | null;
+  /** Whether the host name is a guess: it was looked up for this address, but not in this scope. */
+  readonly guessed: boolean;
+  /** Empty for a lookup, whose port is 0. */
   readonly address: string;
   readonly port: number;
   /** Whether the policy governs the flow; null while it has not been judged. */
@@ -115,6 +119,7 @@ function flowReport(flow: FlowInfo, fields: PolicyFields, events: number): FlowR
     target: flow.target,
     flow: flow.ordinal,
     hostname: flow.hostname ?? null,
+    guessed: flow.guessed ?? false,
     address: flow.address,
     port: flow.port,
     governed: flow.governs ?? null,

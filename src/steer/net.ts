@@ -12,7 +12,18 @@ import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from ".
 import type { Patches } from "./patches.ts";
 import { hide } from "./patches.ts";
 import type { Router } from "./router.ts";
-import { isOutbound, markConnect, markSteered, noteWrite, originOf, steeredOf, translateErrors, watchReads } from "./sockets.ts";
+import {
+  isOutbound,
+  markConnect,
+  markSteered,
+  noteWrite,
+  originOf,
+  steeredOf,
+  translateErrors,
+  uplinkOffset,
+  watchReads,
+} from "./sockets.ts";
+import type { Asked } from "./sockets.ts";
 import { Steering } from "./steering.ts";
 import type { Bound, Originals } from "./steering.ts";
 
@@ -32,7 +43,7 @@ export function patchNet(patches: Patches, router: Router): void {
   patches.replace(net.Socket.prototype, "connect", (original) => {
     return function connect(this: Socket, ...args: unknown[]): Socket {
       const origin = router.origin();
-      markConnect(this, origin, origin === undefined ? undefined : requestedHost(args));
+      markConnect(this, origin, origin === undefined ? undefined : whatIsAsked(this, args));
       return (original as (...args: unknown[]) => Socket).apply(this, args);
     };
   });
@@ -79,7 +90,9 @@ export function patchNet(patches: Patches, router: Router): void {
     return function (this: TlsInternals, wrap: Socket | null | undefined, ...rest: unknown[]): StreamHandle {
       const handle = original.call(this, wrap, ...rest);
       const steered = wrap ? steeredOf(wrap) : undefined;
-      if (steered !== undefined) {
+      if (wrap && steered !== undefined) {
+        // What the program wrote before is plain text; the hello comes right behind it.
+        steered.flow.startTls(uplinkOffset(wrap));
         markSteered(this, steered);
         translateErrors(this as unknown as Socket, steered);
         watchReads(handle, this as unknown as Socket, tcp.ownerSymbol, steered);
@@ -93,12 +106,17 @@ interface TlsInternals {
   _wrapHandle(wrap: Socket | null | undefined, ...rest: unknown[]): StreamHandle;
 }
 
-/** The name that `connect` was asked for; undefined for an address, a path or arguments that Node will refuse. */
-function requestedHost(args: readonly unknown[]): string | undefined {
+/** The names that `connect` was asked for; undefined for an address, a path or arguments that Node will refuse. */
+function whatIsAsked(socket: Socket, args: readonly unknown[]): Asked {
   const first = Array.isArray(args[0]) ? (args[0] as unknown[])[0] : args[0];
-  const host = typeof first === "object" && first !== null ? (first as { host?: unknown }).host : args[1];
-  const name = typeof host === "string" ? host : "localhost";
-  return net.isIP(name) === 0 ? name : undefined;
+  const options = typeof first === "object" && first !== null ? (first as { host?: unknown; servername?: unknown }) : { host: args[1] };
+  // Node sends no server name that it was not told, whatever the host is.
+  const serverName = socket instanceof tls.TLSSocket ? nameIn(options.servername) : undefined;
+  return { hostname: nameIn(typeof options.host === "string" && options.host !== "" ? options.host : "localhost"), serverName };
+}
+
+function nameIn(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" && net.isIP(value) === 0 ? value : undefined;
 }
 
 /** A handle that was bound by other means (a `BoundSocket`) keeps its port: it cannot become a leg. */

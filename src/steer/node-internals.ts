@@ -97,3 +97,7 @@ export const ECONNRESET: number = errnos.get("ECONNRESET") as number;
 export const ENOTCONN: number = errnos.get("ENOTCONN") as number;
 export const ECANCELED: number = errnos.get("ECANCELED") as number;
 export const EINVAL: number = errnos.get("EINVAL") as number;
+
+/** What Node's callback of `getaddrinfo` gets for a failure: these become EAI_AGAIN and ENOTFOUND (libuv's own numbers, the same everywhere). */
+export const EAI_AGAIN = -3001;
+export const EAI_NONAME = -3008;

@@ -18,6 +18,8 @@ export interface DialRequest {
   readonly family: 4 | 6;
   /** The name that the program asked for, if it did. */
   readonly hostname: string | undefined;
+  /** The server name that TLS will ask for, where connect() was told. */
+  readonly serverName: string | undefined;
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
   /** Connects the program's leg to this port of 127.0.0.1. Returns its own port, or a negative errno. */
@@ -61,6 +63,8 @@ export interface SteeredFlow {
   /** The program waits for an answer to what it writes from `offset` on. */
   arm(offset: number, tls: boolean): void;
   setKeepAlive(enable: boolean, delaySeconds: number): void;
+  /** TLS is put on top of the flow: its hello begins at this uplink byte. */
+  startTls(offset: number): void;
   /** A request of an HTTP/2 session was made; its first header came; its stream closed. */
   requestOpened(request: number): void;
   requestAnswered(request: number): void;
@@ -77,7 +81,32 @@ export interface SteeredFlow {
   closed(how: CloseKind): void;
 }
 
+/** Which interface a name is looked up by: the system's resolver or a DNS client. */
+export type LookupKind = "lookup" | "resolver";
+
+/** What is to happen to a lookup. One of `hold` and `fail` is called, once. */
+export interface LookupFate {
+  /** The lookup will fail: the real one need not be made. */
+  readonly fails: boolean;
+  /** Its answer came: `deliver` runs when the program may have it, which may be now. */
+  hold(deliver: () => void): void;
+  /** `raise` runs when the lookup fails, with the code; `proceed` instead when the scope ends before. */
+  fail(raise: (code: "ENOTFOUND" | "EAI_AGAIN" | "ETIMEOUT") => void, proceed: () => void): void;
+  /** The lookup is over otherwise: neither runs any more. */
+  cancel(): void;
+}
+
+/** One name lookup, as the rest knows it. */
+export interface Lookup {
+  /** undefined: it is left alone. */
+  readonly fate: LookupFate | undefined;
+  /** The name has these addresses. */
+  found(addresses: readonly string[]): void;
+}
+
 export interface Router {
+  /** Called as a name is looked up, in the context of whoever does. Never called for addresses. */
+  lookup(hostname: string, kind: LookupKind): Lookup;
   /** Whether anything could be governed: a live scope, an activation, or a steered flow that may have to be unbound. */
   isBusy(): boolean;
   /** Called by `connect()`: what the new flow belongs to; undefined: leave it alone. */

@@ -11,13 +11,20 @@ import type { Origin, Router, SteeredFlow } from "./router.ts";
 type OnRead = NonNullable<StreamHandle["onread"]>;
 
 const kOrigin: unique symbol = Symbol("faultcore.origin");
-const kHost: unique symbol = Symbol("faultcore.host");
+const kAsked: unique symbol = Symbol("faultcore.asked");
 const kSteered: unique symbol = Symbol("faultcore.steered");
 const kEarly: unique symbol = Symbol("faultcore.early");
 
+/** What `connect` was asked for, as far as rules know it: names. */
+export interface Asked {
+  readonly hostname: string | undefined;
+  /** What TLS will ask the peer for. */
+  readonly serverName: string | undefined;
+}
+
 interface Marked {
   [kOrigin]?: Origin | undefined;
-  [kHost]?: string | undefined;
+  [kAsked]?: Asked | undefined;
   [kSteered]?: Steered | undefined;
   [kEarly]?: ((steered: Steered) => void)[] | undefined;
   readonly _handle?: StreamHandle | null;
@@ -38,12 +45,12 @@ export interface Steered {
   answered: boolean;
 }
 
-export function markConnect(socket: Socket, origin: Origin | undefined, host: string | undefined): void {
+export function markConnect(socket: Socket, origin: Origin | undefined, asked: Asked | undefined): void {
   const marked = socket as Socket & Marked;
   // Sockets that were never governed stay as they are: a property costs a hidden-class change.
   if (origin === undefined && marked[kOrigin] === undefined) return;
   hide(socket, kOrigin, origin);
-  hide(socket, kHost, host);
+  hide(socket, kAsked, asked);
   hide(socket, kSteered, undefined);
   hide(socket, kEarly, undefined);
 }
@@ -53,8 +60,8 @@ export function originOf(socket: object | null | undefined): Origin | undefined 
   return socket ? (socket as Marked)[kOrigin] : undefined;
 }
 
-export function hostOf(socket: object): string | undefined {
-  return (socket as Marked)[kHost];
+export function askedOf(socket: object): Asked | undefined {
+  return (socket as Marked)[kAsked];
 }
 
 export function steeredOf(socket: object): Steered | undefined {

@@ -11,7 +11,7 @@ import { ECANCELED, ECONNRESET, EINVAL, ENOTCONN, connectException, errnoExcepti
 import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
 import { hide } from "./patches.ts";
 import type { CloseKind, DialFailure, Endpoint, Origin, Router, SteeredFlow } from "./router.ts";
-import { hostOf, markSteered, translateErrors, watchReads } from "./sockets.ts";
+import { askedOf, markSteered, translateErrors, watchReads } from "./sockets.ts";
 import type { Steered } from "./sockets.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -70,6 +70,7 @@ export class Steering {
   start(origin: Origin, bound: Bound | undefined): number {
     const { address, port, family } = this.#to;
     this.#dress();
+    const asked = askedOf(this.#socket);
     const steered: Steered = { flow: undefined as never, reading: 0, announced: false, waiting: false, answered: false };
     try {
       steered.flow = this.#router.dial({
@@ -77,7 +78,8 @@ export class Steering {
         address,
         port,
         family,
-        hostname: hostOf(this.#socket),
+        hostname: asked?.hostname,
+        serverName: asked?.serverName,
         localAddress: bound?.address,
         localPort: bound?.port || undefined,
         startLeg: (relayPort) => this.#startLeg(relayPort),

@@ -30,6 +30,7 @@ export function openFlow(table: PolicyTable): number {
     const { words } = table;
     Atomics.add(words, at + F.generation, 1);
     for (const word of [F.bindings, F.bindingsRead, F.flags, F.errno, F.armCount]) Atomics.store(words, at + word, 0);
+    table.floats[(at + F.upgradeOffset) >> 1] = -1;
     Atomics.store(words, at + F.state, FLOW_USED);
     Atomics.add(words, at + F.generation, 1);
     Atomics.add(words, H.flowsLive, 1);
@@ -113,6 +114,20 @@ export function armReceive(table: PolicyTable, index: number, offset: number): v
 
 export function markTls(table: PolicyTable, index: number): void {
   Atomics.or(table.words, table.flowAt(index) + F.flags, FLAG_TLS);
+}
+
+/** Notes that TLS is put on top of the flow: its hello begins at this uplink offset. Before the hello leaves. */
+export function markUpgrade(table: PolicyTable, index: number, offset: number): void {
+  table.floats[(table.flowAt(index) + F.upgradeOffset) >> 1] = offset;
+  // The atomic operation orders the store above before it.
+  markTls(table, index);
+}
+
+/** Where the hello of TLS that was put on top of the flow begins; undefined where there is none. */
+export function upgradeOffset(table: PolicyTable, index: number): number | undefined {
+  if (!isTls(table, index)) return undefined;
+  const offset = table.floats[(table.flowAt(index) + F.upgradeOffset) >> 1] as number;
+  return offset < 0 ? undefined : offset;
 }
 
 export function isTls(table: PolicyTable, index: number): boolean {

@@ -5,7 +5,7 @@
  * process-wide activation. Memory that is never touched is never committed, so the full size costs only address space.
  */
 
-export const TABLE_MAGIC = 0x66635432; // "fcT2": changes with the layout, so that two versions of faultcore never share a table
+export const TABLE_MAGIC = 0x66635433; // "fcT3": changes with the layout, so that two versions of faultcore never share a table
 
 /** Scopes that can be open at once. */
 export const MAX_SCOPES = 4096;
@@ -77,6 +77,8 @@ export const F = {
   armCount: 7,
   /** Float64: uplink offset of the latest write that arms the receive timeout. */
   armOffset: 8,
+  /** Float64: uplink offset at which TLS was put on top of the flow; negative: it was not. */
+  upgradeOffset: 10,
   ring: 16,
   words: 48, // 16 + RING_SLOTS * R.words
 } as const;
