@@ -18,14 +18,14 @@ const program = new Command("faultcore")
 program
   .command("run")
   .description("run a Node.js program, its child processes and its worker threads under a policy")
-  .usage("--policies FILE --policy NAME [--seed N] -- COMMAND [ARGUMENT…]")
-  .requiredOption("--policies <file>", "policy file: .json, .yaml or .yml")
-  .requiredOption("--policy <name>", "the policy to apply to every connection")
+  .usage("[--policies FILE] --policy NAME [--seed N] -- COMMAND [ARGUMENT…]")
+  .option("--policies <file>", "policy file: .json, .yaml or .yml; presets need none")
+  .requiredOption("--policy <name>", "the policy to apply to every connection: a name of the file, or a preset such as preset:wpt-3g")
   .option("--seed <n>", "seed of the run: decimal, 0x… or 0b…, up to 64 bits (default: FAULTCORE_SEED, else random)")
   .argument("[command...]", "the program and its arguments, after --")
   .addHelpText("after", "\nExample:\n  faultcore run --policies policies.yaml --policy slow_link --seed 7 -- node app.js")
-  .action(async (command: string[], options: { policies: string; policy: string; seed?: string }) => {
-    await runCommand({ ...options, command });
+  .action(async (command: string[], options: { policies?: string; policy: string; seed?: string }) => {
+    await runCommand({ ...options, policies: options.policies, command });
   });
 
 try {

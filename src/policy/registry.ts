@@ -9,6 +9,7 @@ import type { PolicyFields } from "./fields.ts";
 import { readPolicyFile } from "./files.ts";
 import { checkPolicyName } from "./names.ts";
 import { parsePolicy } from "./parse.ts";
+import { compiledPreset, presetFields } from "./presets.ts";
 import type { CompiledPolicy } from "./types.ts";
 
 interface Entry {
@@ -48,15 +49,15 @@ export class PolicyRegistry {
     this.#set(name, makeEntry(name, fields));
   }
 
-  /** A copy of what was registered, as it was written; undefined where there is none. */
+  /** A copy of what was registered, as it was written, or of a preset; undefined where there is none. */
   get(name: string): PolicyFields | undefined {
     const entry = this.#entries.get(name);
-    return entry && structuredClone(entry.source);
+    return entry === undefined ? presetFields(name) : structuredClone(entry.source);
   }
 
   /** The policy as the engine takes it. It is never changed: whoever holds it keeps it when the name gets another policy. */
   compiled(name: string): CompiledPolicy | undefined {
-    return this.#entries.get(name)?.compiled;
+    return this.#entries.get(name)?.compiled ?? compiledPreset(name);
   }
 
   /** All names in the order of their UTF-16 code units, which no locale changes. */

@@ -1,5 +1,7 @@
 /** The public functions, bound to the thread's runtime. Their full documentation stands with the types that they have. */
 import type { PolicyFields } from "../policy/fields.ts";
+import { presets } from "../policy/presets.ts";
+import type { Preset } from "../policy/presets.ts";
 import type { ScopeApi } from "../scope/api-types.ts";
 import { readInstallOptions } from "./options.ts";
 import type { InstallOptions } from "./options.ts";
@@ -24,7 +26,18 @@ export function registerPolicy(name: string, fields: PolicyFields): void {
 }
 
 /**
- * A copy of what was registered, as it was written; undefined where there is no such policy.
+ * The policies that come with faultcore. Each is selected by its name, `preset:…`, wherever the name of a policy is taken; `getPolicy` gives
+ * its fields.
+ *
+ * @example
+ * listPresets()[0]; // { name: "preset:wpt-cable", description: "5000/1000 kbit/s down/up, …", source: "WebPageTest's …" }
+ */
+export function listPresets(): Preset[] {
+  return presets();
+}
+
+/**
+ * A copy of what was registered, as it was written, or of a preset's fields; undefined where there is no such policy.
  *
  * @example
  * getPolicy("slow_link")?.latency; // "50ms"
@@ -176,3 +189,17 @@ export const uplink: ScopeApi["uplink"] = api.uplink;
 export const downlink: ScopeApi["downlink"] = api.downlink;
 /** An effect: refused, reset or unreachable connections. @see {@link ScopeApi.connectionError} */
 export const connectionError: ScopeApi["connectionError"] = api.connectionError;
+/** An effect: losses in bursts, by the Gilbert-Elliott model. @see {@link ScopeApi.correlatedLoss} */
+export const correlatedLoss: ScopeApi["correlatedLoss"] = api.correlatedLoss;
+/** An effect: connections that die in use, with an error or silently. @see {@link ScopeApi.halfOpen} */
+export const halfOpen: ScopeApi["halfOpen"] = api.halfOpen;
+/** An effect: packets that arrive more than once. @see {@link ScopeApi.packetDuplicate} */
+export const packetDuplicate: ScopeApi["packetDuplicate"] = api.packetDuplicate;
+/** An effect: packets that are overtaken. @see {@link ScopeApi.packetReorder} */
+export const packetReorder: ScopeApi["packetReorder"] = api.packetReorder;
+/** An effect: slow or failing name lookups. @see {@link ScopeApi.dns} */
+export const dns: ScopeApi["dns"] = api.dns;
+/** An effect: limits per flow, and what happens over them. @see {@link ScopeApi.sessionBudget} */
+export const sessionBudget: ScopeApi["sessionBudget"] = api.sessionBudget;
+/** An effect: changes of the bytes themselves. @see {@link ScopeApi.payloadMutation} */
+export const payloadMutation: ScopeApi["payloadMutation"] = api.payloadMutation;

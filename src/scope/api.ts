@@ -51,6 +51,13 @@ export function createScopeApi({ manager, registry }: { manager: ScopeManager; r
     uplink: (direction) => effects.uplink(direction),
     downlink: (direction) => effects.downlink(direction),
     connectionError: (error) => effects.connectionError(error),
+    correlatedLoss: (loss) => effects.correlatedLoss(loss),
+    halfOpen: (death) => effects.halfOpen(death),
+    packetDuplicate: (duplicates) => effects.packetDuplicate(duplicates),
+    packetReorder: (reordering) => effects.packetReorder(reordering),
+    dns: (faults) => effects.dns(faults),
+    sessionBudget: (budget) => effects.sessionBudget(budget),
+    payloadMutation: (mutation) => effects.payloadMutation(mutation),
     withFaults: (nameOrFields, fn) => {
       checkFunction(fn, "withFaults()");
       const { policy, fields } = policies.required(nameOrFields, "withFaults()");

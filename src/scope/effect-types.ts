@@ -1,5 +1,20 @@
 /** The types and the documentation of the effect wrappers. */
-import type { ConnectionErrorFields, DirectionFields, Duration, Integer, Probability, Rate, TimeoutFields } from "../policy/fields.ts";
+import type {
+  ConnectionErrorFields,
+  CorrelatedLossFields,
+  DirectionFields,
+  DnsFields,
+  Duration,
+  HalfOpenFields,
+  Integer,
+  PacketDuplicateFields,
+  PacketReorderFields,
+  PayloadMutationFields,
+  Probability,
+  Rate,
+  SessionBudgetFields,
+  TimeoutFields,
+} from "../policy/fields.ts";
 import type { FaultWrapper } from "./wrap.ts";
 
 /** One wrapper per fault. */
@@ -85,4 +100,73 @@ export interface EffectApi {
    * const load = connectionError({ kind: "refused", prob: "10%" })(fetchProfile);
    */
   connectionError(error: ConnectionErrorFields): FaultWrapper;
+  /**
+   * Loses packets in bursts, by the Gilbert-Elliott model: a good and a bad state, each with a loss of its own. Replaces `packetLoss`. An
+   * effect: see `latency`.
+   *
+   * @param loss the probabilities, per packet, to change the state (`pGoodToBad`, `pBadToGood`) and to be lost in each (`lossGood`,
+   * `lossBad`); all four.
+   * @throws {FaultcoreError} `ERR_FAULTCORE_INVALID_POLICY`.
+   * @example
+   * const call = correlatedLoss({ pGoodToBad: "1%", pBadToGood: "25%", lossGood: "0%", lossBad: "100%" })(sendAudio);
+   */
+  correlatedLoss(loss: CorrelatedLossFields): FaultWrapper;
+  /**
+   * Makes connections die in use, with an error or silently. An effect: see `latency`.
+   *
+   * @param death `after`: wire bytes of both directions together, as a size (`"16kb"`); default: at the first use. `error`: `reset`
+   * (default), `refused`, `unreachable`, or `silent`: no error, and no more bytes.
+   * @throws {FaultcoreError} `ERR_FAULTCORE_INVALID_POLICY`.
+   * @example
+   * const download = halfOpen({ after: "64kb", error: "silent" })(getFile);
+   */
+  halfOpen(death: HalfOpenFields): FaultWrapper;
+  /**
+   * Delivers datagrams more than once; on TCP copies only cost bandwidth. An effect: see `latency`.
+   *
+   * @param duplicates `prob`: per packet, default 100 %; `maxExtra`: at most this many copies, default 1. At least one of them.
+   * @throws {FaultcoreError} `ERR_FAULTCORE_INVALID_POLICY`.
+   * @example
+   * const report = packetDuplicate({ prob: "5%", maxExtra: 2 })(sendMetrics);
+   */
+  packetDuplicate(duplicates: PacketDuplicateFields): FaultWrapper;
+  /**
+   * Lets later packets overtake; on TCP, what is behind waits for the packet that is late. An effect: see `latency`.
+   *
+   * @param reordering `prob`: per packet, default 100 %; `window`: how many overtake, default 1; `maxDelay`: for how long at most, default
+   * 50 ms; `stream`: on TCP `wait` (default), or `swap`, which changes the order of the bytes. At least one of them.
+   * @throws {FaultcoreError} `ERR_FAULTCORE_INVALID_POLICY`.
+   * @example
+   * const call = packetReorder({ prob: "2%", window: 3, maxDelay: "30ms" })(sendAudio);
+   */
+  packetReorder(reordering: PacketReorderFields): FaultWrapper;
+  /**
+   * Makes name lookups slow or fail; never those of IP addresses. Laid over a `dns` around it field by field. An effect: see `latency`.
+   *
+   * @param faults `delay`: added to each lookup; `timeout`: it hangs this long and then fails; `nxdomain`: the probability that there is no
+   * such name. At least one of them.
+   * @throws {FaultcoreError} `ERR_FAULTCORE_INVALID_POLICY`.
+   * @example
+   * const load = dns({ delay: "300ms", nxdomain: "10%" })(fetchProfile);
+   */
+  dns(faults: DnsFields): FaultWrapper;
+  /**
+   * Lets each flow carry so much and then stops it. An effect: see `latency`.
+   *
+   * @param budget `maxTx`, `maxRx` (sizes), `maxOps` (an integer), `maxDuration`: at least one of them; `action`: `drop` (default),
+   * `timeout` (with `budgetTimeout`) or `connection_error` (with `error`).
+   * @throws {FaultcoreError} `ERR_FAULTCORE_INVALID_POLICY`.
+   * @example
+   * const upload = sessionBudget({ maxTx: "1mb", action: "connection_error" })(sendFile);
+   */
+  sessionBudget(budget: SessionBudgetFields): FaultWrapper;
+  /**
+   * Changes the bytes themselves: the only effect that does. An effect: see `latency`.
+   *
+   * @param mutation `type`, what that type needs, and which packets: `prob`, `target`, `everyNPackets`, `minSize`, `maxSize`.
+   * @throws {FaultcoreError} `ERR_FAULTCORE_INVALID_POLICY`.
+   * @example
+   * const load = payloadMutation({ type: "corrupt_bytes", corruptCount: 1, prob: "1%" })(fetchProfile);
+   */
+  payloadMutation(mutation: PayloadMutationFields): FaultWrapper;
 }

@@ -6,12 +6,19 @@
  */
 import type {
   ConnectionErrorFields,
+  CorrelatedLossFields,
   DirectionFields,
+  DnsFields,
   Duration,
+  HalfOpenFields,
   Integer,
+  PacketDuplicateFields,
+  PacketReorderFields,
+  PayloadMutationFields,
   PolicyFields,
   Probability,
   Rate,
+  SessionBudgetFields,
   TimeoutFields,
 } from "../policy/fields.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
@@ -81,6 +88,34 @@ export class Effects {
 
   connectionError(error: ConnectionErrorFields): FaultWrapper {
     return this.effect("connectionError", { connectionError: error });
+  }
+
+  correlatedLoss(loss: CorrelatedLossFields): FaultWrapper {
+    return this.effect("correlatedLoss", { correlatedLoss: loss });
+  }
+
+  halfOpen(death: HalfOpenFields): FaultWrapper {
+    return this.effect("halfOpen", { halfOpen: death });
+  }
+
+  packetDuplicate(duplicates: PacketDuplicateFields): FaultWrapper {
+    return this.effect("packetDuplicate", { packetDuplicate: duplicates });
+  }
+
+  packetReorder(reordering: PacketReorderFields): FaultWrapper {
+    return this.effect("packetReorder", { packetReorder: reordering });
+  }
+
+  dns(faults: DnsFields): FaultWrapper {
+    return this.effect("dns", { dns: faults });
+  }
+
+  sessionBudget(budget: SessionBudgetFields): FaultWrapper {
+    return this.effect("sessionBudget", { sessionBudget: budget });
+  }
+
+  payloadMutation(mutation: PayloadMutationFields): FaultWrapper {
+    return this.effect("payloadMutation", { payloadMutation: mutation });
   }
 
   #wrap(fn: AnyFunction, effect: Applicable): AnyFunction {

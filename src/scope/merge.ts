@@ -5,7 +5,7 @@ import { toCamel } from "../policy/spelling.ts";
 type Mapping = Record<string, unknown>;
 
 /** Fields of these are laid over each other one by one; any other field is replaced as a whole. */
-const PER_KEY: ReadonlySet<string> = new Set(["uplink", "downlink", "timeout"]);
+const PER_KEY: ReadonlySet<string> = new Set(["uplink", "downlink", "timeout", "dns"]);
 
 /** A copy of valid fields in camelCase, at any depth, without those that are undefined. */
 export function canonicalFields(fields: PolicyFields): PolicyFields {

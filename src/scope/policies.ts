@@ -4,6 +4,7 @@ import { describeValue, quote } from "../internal/describe.ts";
 import { didYouMean } from "../internal/did-you-mean.ts";
 import { compilePolicy } from "../policy/compile.ts";
 import type { PolicyFields } from "../policy/fields.ts";
+import { PRESET_PREFIX, presets } from "../policy/presets.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import { canonicalFields } from "./merge.ts";
 
@@ -64,7 +65,13 @@ export class Policies {
 
   unknownText(name: string): string {
     const names = this.#source.list();
-    const meant = didYouMean(name, names);
+    const known = presets().map((preset) => preset.name);
+    if (name.startsWith(PRESET_PREFIX)) {
+      const meant = didYouMean(name, known);
+      return `There is no preset ${quote(name)}. ${meant === undefined ? "listPresets() has all of them." : `Did you mean ${quote(meant)}?`}`;
+    }
+    const preset = known.find((other) => other === PRESET_PREFIX + name);
+    const meant = preset ?? didYouMean(name, names);
     let hint = names.length === 0 ? "No policies are registered" : `Registered are: ${names.slice(0, 10).map(quote).join(", ")}`;
     if (names.length > 10) hint += " and more";
     if (meant !== undefined) hint = `Did you mean ${quote(meant)}`;

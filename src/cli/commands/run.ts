@@ -5,7 +5,8 @@ import { resolve } from "node:path";
 import { FaultcoreError, checkPolicy, loadPolicies, runSeed } from "../../index.ts";
 
 export interface RunOptions {
-  readonly policies: string;
+  /** Undefined: only presets can be applied. */
+  readonly policies: string | undefined;
   readonly policy: string;
   readonly seed?: string | undefined;
   readonly command: readonly string[];
@@ -23,8 +24,12 @@ export async function runCommand(options: RunOptions): Promise<void> {
       "No command to run: give it after --, as in `faultcore run … -- node app.js`.",
     );
   }
-  const path = resolve(options.policies);
-  loadPolicies(path);
+  const path = options.policies === undefined ? "" : resolve(options.policies);
+  if (path !== "") loadPolicies(path);
+  else if (!options.policy.startsWith("preset:")) {
+    const text = `No policy file: give --policies FILE that has the policy "${options.policy}", or a preset such as --policy preset:wpt-3g.`;
+    throw new FaultcoreError("ERR_FAULTCORE_INVALID_ARGUMENT", text, { path: "--policies" });
+  }
   checkPolicy(options.policy);
   const seed = runSeed(options.seed);
   process.stderr.write(`faultcore: policy "${options.policy}", seed ${seed}\n`);

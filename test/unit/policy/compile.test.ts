@@ -100,8 +100,6 @@ describe("what no engine serves yet", () => {
     session_budget: { max_ops: 1 },
     payload_mutation: { type: "none" },
     schedule: { kind: "ramp", ramp: "1s" },
-    skip: 1,
-    times: 1,
     rate_share: "scope",
     congestion: "reno",
   };
@@ -112,7 +110,7 @@ describe("what no engine serves yet", () => {
   it.each<PolicyFields>([
     { rateShare: "flow" },
     { congestion: "none" },
-    { skip: 0 },
+    { skip: 1, times: 1 },
     { payload_mutation: { enabled: false } },
     { latency: "1ms", jitter: "1ms", rate: "1mbps", packetLoss: "1%", burst_loss: 2, timeout: { connect: "1s" }, uplink: {}, seed: 1 },
     {

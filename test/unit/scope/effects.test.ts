@@ -1,5 +1,10 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { PolicyFields } from "../../../src/policy/fields.ts";
+import { PolicyRegistry } from "../../../src/policy/registry.ts";
+import { Effects } from "../../../src/scope/effects.ts";
+import type { ScopeManager } from "../../../src/scope/manager.ts";
+import { Policies } from "../../../src/scope/policies.ts";
 import type { FaultWrapper } from "../../../src/scope/wrap.ts";
 import { makeLayer, turn, type Layer } from "./helpers.ts";
 
@@ -33,6 +38,61 @@ describe("effects", () => {
     expect(fieldsOf(uplink({ packet_loss: "1%" })(nothing))).toEqual({ uplink: { packetLoss: "1%" } });
     expect(fieldsOf(downlink({ latency: "1ms" })(nothing))).toEqual({ downlink: { latency: "1ms" } });
     expect(fieldsOf(connectionError({ kind: "refused" })(nothing))).toEqual({ connectionError: { kind: "refused" } });
+  });
+
+  it("that are stacked in any order make the same fields, whatever the faults", () => {
+    const fields: PolicyFields[] = [];
+    // A manager that opens nothing: some of these faults may have no engine.
+    const manager = {
+      governing: () => undefined,
+      open: (_policy: unknown, given: PolicyFields) => void fields.push(given),
+      apply: (_record: unknown, body: () => unknown) => body(),
+    } as unknown as ScopeManager;
+    const effects = new Effects(manager, new Policies(new PolicyRegistry()));
+    const expected = {
+      latency: "50ms",
+      jitter: "10ms",
+      burstLoss: "3",
+      rate: "2mbps",
+      uplink: { rate: "1mbps" },
+      downlink: { packetLoss: "2%" },
+      timeout: { connect: "1s", recv: "2s" },
+      connectionError: { kind: "refused" },
+      correlatedLoss: { pGoodToBad: "1%", pBadToGood: "25%", lossGood: "0%", lossBad: "100%" },
+      halfOpen: { after: "64kb", error: "silent" },
+      packetDuplicate: { prob: "5%", maxExtra: 2 },
+      packetReorder: { window: 3 },
+      dns: { delay: "300ms", nxdomain: "10%" },
+      sessionBudget: { maxTx: "1mb", action: "connection_error" },
+      payloadMutation: { type: "truncate", truncateSize: "10b" },
+    } satisfies PolicyFields;
+    const all: FaultWrapper[] = [
+      effects.latency("50ms"),
+      effects.jitter("10ms"),
+      effects.burstLoss("3"),
+      effects.rate("2mbps"),
+      effects.uplink({ rate: "1mbps" }),
+      effects.downlink({ packet_loss: "2%" }),
+      effects.timeout({ connect: "1s" }),
+      effects.timeout({ recv: "2s" }),
+      effects.connectionError({ kind: "refused" }),
+      effects.correlatedLoss({ p_good_to_bad: "1%", pBadToGood: "25%", lossGood: "0%", lossBad: "100%" }),
+      effects.halfOpen({ after: "64kb", error: "silent" }),
+      effects.packetDuplicate({ prob: "5%", max_extra: 2 }),
+      effects.packetReorder({ window: 3 }),
+      effects.dns({ delay: "300ms" }),
+      effects.dns({ nxdomain: "10%" }),
+      effects.sessionBudget({ maxTx: "1mb", action: "connection_error" }),
+      effects.payloadMutation({ type: "truncate", truncateSize: "10b" }),
+    ];
+    fc.assert(
+      fc.property(fc.shuffledSubarray(all, { minLength: all.length }), (wrappers) => {
+        fields.length = 0;
+        wrappers.reduce((fn, wrap) => wrap(fn), nothing)();
+        expect(fields).toEqual([expected]);
+      }),
+      { numRuns: 50 },
+    );
   });
 
   it("refuse bad values when the wrapper is made", () => {
