@@ -15,3 +15,11 @@ export function decisionAt(
   const { direction, exchange, cell, split } = at;
   return { atNs, direction, exchange, cell, split, bytes, fault, decision, delayNs, code };
 }
+
+/** What a dry run's decisions begin with: they say what would have been done. */
+export const DRY_RUN = "dry run: ";
+
+/** Whether a decision changed something: `recovered` reports the delay of a loss that was counted, and a dry run does nothing. */
+export function isInjection(decision: string): boolean {
+  return decision !== "recovered" && !decision.startsWith(DRY_RUN);
+}

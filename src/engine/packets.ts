@@ -60,6 +60,11 @@ export class Packets implements Position {
     return taken;
   }
 
+  /** The current cell has no room: what follows is another packet. */
+  get full(): boolean {
+    return this.#filled === this.#mss;
+  }
+
   next(): void {
     this.#nextCell(1);
   }

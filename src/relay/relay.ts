@@ -9,6 +9,7 @@ import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { deserialize } from "node:v8";
+import { isInjection } from "../engine/decisions.ts";
 import type { FlowEvent } from "../engine/types.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import type { Binding } from "../table/flows.ts";
@@ -248,7 +249,7 @@ export class Relay implements RelayContext {
 
   record(event: FlowEvent): void {
     countScope(this.table, event.scope, "events");
-    if (event.decision !== "recovered") countScope(this.table, event.scope, "injected");
+    if (isInjection(event.decision)) countScope(this.table, event.scope, "injected");
     this.#events.push(event);
     if (this.#events.length >= EVENTS_PER_MESSAGE) this.flushEvents();
     // What is held releases nothing that would take the event along.
