@@ -2,8 +2,9 @@
  * How a fault ends a flow in the middle of its life, and whether it does so under a schedule. `half_open` and `session_budget` say when;
  * the relay, and the adapters of the program's thread, carry it out.
  */
-import { Draws, FAULT_IDS, type Position } from "../draw.ts";
-import { type DrawKey, type FaultName, UPLINK } from "../types.ts";
+import { Draws, type Position } from "../draw.ts";
+import { FAULT_IDS, type FaultName } from "../registry.ts";
+import { type DrawKey, UPLINK } from "../types.ts";
 
 export interface FlowEnd {
   /** How long the flow is silent first: no end, no reset, no byte, either way. `Infinity`: until its socket closes. */
