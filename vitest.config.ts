@@ -22,7 +22,7 @@ const config: ViteUserConfig = defineConfig({
         extends: true,
         test: {
           name: "integration",
-          include: ["test/{integration,e2e,clients}/**/*.test.ts"],
+          include: ["test/{integration,clients}/**/*.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
@@ -30,6 +30,7 @@ const config: ViteUserConfig = defineConfig({
           ...packaged,
         },
       },
+      // What follows starts programs and waits for them: one file's waits are the other's work.
       {
         extends: true,
         test: {
@@ -38,7 +39,17 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 240_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },
-          ...oneAtATime,
+          ...packaged,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 2 },
           ...packaged,
         },
       },
@@ -49,8 +60,7 @@ const config: ViteUserConfig = defineConfig({
           include: ["test/package/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 240_000,
-          sequence: { groupOrder: 3 },
-          ...oneAtATime,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
