@@ -32,6 +32,8 @@ interface Captured {
   readonly record: ScopeRecord | null | undefined;
 }
 
+const [NOBODY, SHIELDED]: readonly [Captured, Captured] = [{ record: undefined }, { record: null }];
+
 /** What the router asks of the runtime. */
 export interface RouterHost {
   client(): RelayClient;
@@ -54,6 +56,7 @@ export class FlowRouter implements Router {
   readonly #host: RouterHost;
   readonly #flows = new Set<RoutedFlow>();
   readonly #unsteered = new WeakMap<ScopeRecord, WeakSet<object>>();
+  readonly #callers = new WeakMap<ScopeRecord, Captured>();
 
   constructor(host: RouterHost) {
     this.#host = host;
@@ -135,11 +138,14 @@ export class FlowRouter implements Router {
 
   caller(socket?: object): Caller {
     const scope = currentScope();
-    return { record: scope === undefined && socket !== undefined ? this.#host.ownerOf(socket) : scope } satisfies Captured;
+    const record = scope === undefined && socket !== undefined ? this.#host.ownerOf(socket) : scope;
+    if (!record) return record === null ? SHIELDED : NOBODY;
+    if (!this.#callers.has(record)) this.#callers.set(record, { record });
+    return this.#callers.get(record)!;
   }
 
   /** Binds a flow to whoever uses it now. `request`: the use begins a request. */
-  use(flow: RoutedFlow, offset: number, request: boolean, captured?: Captured): void {
+  use(flow: RoutedFlow, offset: () => number, request: boolean, captured?: Captured): void {
     const record = this.#governing(captured);
     if (record !== undefined && isLimited(record.policy)) this.#countUse(record, flow, request);
     else flow.governed = true;
@@ -151,7 +157,7 @@ export class FlowRouter implements Router {
   resume(flow: RoutedFlow, record: ScopeRecord): void {
     flow.user = record;
     flow.governed = true;
-    this.#bind(flow, record, flow.bytesWritten());
+    this.#bind(flow, record, () => flow.bytesWritten());
   }
 
   /** What goes on with an earlier use shares its fate; anything else is a use of its own. */
@@ -163,17 +169,17 @@ export class FlowRouter implements Router {
     noteSkipped(flow.named);
   }
 
-  #bind(flow: RoutedFlow, record: ScopeRecord | undefined, offset: number): void {
+  #bind(flow: RoutedFlow, record: ScopeRecord | undefined, offset: () => number): void {
     if ((record?.ref ?? 0) === flow.client.boundTo) return;
     flow.record = record;
     if (record === undefined) {
-      flow.client.bind(UNBOUND, offset);
+      flow.client.bind(UNBOUND, offset());
       return;
     }
     if (flow.named?.record !== record || flow.named.used) flow.named = nameFlow(record, flow, this.#host.threadPath());
     flow.named.used = true;
     flow.named.info.governs = undefined;
-    flow.client.bind(flow.named.key, offset);
+    flow.client.bind(flow.named.key, offset());
   }
 
   /** A new activation governs what is open and belongs to nobody; a shielded flow is left alone until it is used. */
@@ -181,7 +187,7 @@ export class FlowRouter implements Router {
     // A policy that counts its uses begins with one.
     if (record === undefined || isLimited(record.policy)) return;
     for (const flow of this.#flows) {
-      if (flow.record?.live !== true) this.use(flow, flow.bytesWritten(), false, { record });
+      if (flow.record?.live !== true) this.use(flow, () => flow.bytesWritten(), false, { record });
     }
   }
 
@@ -233,7 +239,7 @@ class RoutedFlow implements SteeredFlow {
     return this.#request.bytesWritten();
   }
 
-  useBy(caller: Caller, offset: number, request: boolean): void {
+  useBy(caller: Caller, offset: () => number, request: boolean): void {
     this.#router.use(this, offset, request, caller as Captured);
   }
 

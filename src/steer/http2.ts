@@ -39,7 +39,7 @@ export function patchHttp2(patches: Patches, router: Router): void {
         // The first request belongs to the connect that was made for it.
         const first = !state.announced;
         state.announced = true;
-        state.flow.useBy(caller, offset, !first);
+        state.flow.useBy(caller, () => offset, !first);
         state.flow.requestOpened(number);
       });
       if (!steered) router.unsteeredUse(socket, caller);

@@ -56,11 +56,11 @@ export type CloseKind = "close" | "reset" | "sent away";
 /** One steered connection, from the program's side. */
 export interface SteeredFlow {
   /**
-   * The flow is used by this caller: binds it to the caller's scope. `offset`: bytes written so far. `request`: this begins a request, and
+   * The flow is used by this caller: binds it to the caller's scope. `offset` gives the bytes written before. `request`: this begins a request, and
    * does not go on with an earlier one.
    */
-  useBy(caller: Caller, offset: number, request: boolean): void;
-  /** The program waits for an answer to what it writes from `offset` on. */
+  useBy(caller: Caller, offset: () => number, request: boolean): void;
+  /** The program waits for an answer to what it writes from `offset` on, or from a little later. */
   arm(offset: number, tls: boolean): void;
   setKeepAlive(enable: boolean, delaySeconds: number): void;
   /** TLS is put on top of the flow: its hello begins at this uplink byte. */
@@ -115,6 +115,7 @@ export interface Router {
   dial(request: DialRequest): SteeredFlow;
   /**
    * The scope that the running code is in, to be used later by `useBy`; outside of all scopes, the one whose call returned this socket.
+   * The same object for the same scope.
    */
   caller(socket?: object): Caller;
   /** A socket that is not steered was used, by this caller (undefined: by the running code). */

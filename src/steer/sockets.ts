@@ -6,7 +6,7 @@ import { brandInjected } from "../internal/brand.ts";
 import { ECONNRESET, errnoException } from "./node-internals.ts";
 import type { StreamHandle, TcpClass } from "./node-internals.ts";
 import { hide } from "./patches.ts";
-import type { Origin, Router, SteeredFlow } from "./router.ts";
+import type { Caller, Origin, Router, SteeredFlow } from "./router.ts";
 
 type OnRead = NonNullable<StreamHandle["onread"]>;
 
@@ -26,10 +26,17 @@ interface Marked {
   [kOrigin]?: Origin | undefined;
   [kAsked]?: Asked | undefined;
   [kSteered]?: Steered | undefined;
-  [kEarly]?: ((steered: Steered) => void)[] | undefined;
+  [kEarly]?: Early | undefined;
   readonly _handle?: StreamHandle | null;
   readonly server?: unknown;
   readonly _server?: unknown;
+}
+
+/** What was done with a socket while it dialled. */
+interface Early {
+  readonly uses: ((steered: Steered) => void)[];
+  /** Who made the latest of them, if that was a write. */
+  writer: Caller | undefined;
 }
 
 /** A flow and the state that its socket's hooks share. Also a TLS socket that was put on top of a steered one has it. */
@@ -71,30 +78,41 @@ export function steeredOf(socket: object): Steered | undefined {
 /** The socket's connect was handed over. What was done with it before, while a name was looked up, is made good. */
 export function markSteered(socket: object, steered: Steered): void {
   hide(socket, kSteered, steered);
-  for (const use of (socket as Marked)[kEarly] ?? []) use(steered);
+  for (const use of (socket as Marked)[kEarly]?.uses ?? []) use(steered);
 }
 
 /**
  * Uses a socket's flow: now, or as soon as there is one, for each address that is tried. Returns false for a socket that will have
- * none.
+ * none. `writer`: who writes, if that is all; who writes on adds nothing to what is kept.
  */
-export function withFlow(socket: object, use: (steered: Steered) => void): boolean {
+export function withFlow(socket: object, use: (steered: Steered) => void, writer?: Caller): boolean {
   const marked = socket as Marked & { readonly connecting?: boolean };
   const steered = marked[kSteered];
   if (steered !== undefined) use(steered);
   if (marked[kOrigin] !== undefined && marked.connecting === true) {
-    if (marked[kEarly] === undefined) hide(socket, kEarly, [use]);
-    else marked[kEarly].push(use);
+    if (marked[kEarly] === undefined) hide(socket, kEarly, { uses: [], writer: undefined });
+    const early = marked[kEarly]!;
+    if (writer === undefined || early.writer !== writer) early.uses.push(use);
+    early.writer = writer;
     return true;
   }
   return steered !== undefined;
 }
 
-/** Uplink bytes written so far. Below TLS it is a lower bound: the record layer may still hold some. */
+/**
+ * Uplink bytes written so far. Below TLS it is a lower bound: the record layer may still hold some. On a plain socket Node goes through
+ * all writes that wait, so nothing may ask at every write.
+ */
 export function uplinkOffset(socket: Socket): number {
   const handle = (socket as unknown as Marked)._handle;
   if (handle?._parent !== undefined) return handle._parent.bytesWritten ?? 0;
   return socket.bytesWritten ?? 0;
+}
+
+/** Uplink bytes that the handle has taken: at most those that were written so far. */
+function takenOffset(socket: Socket): number {
+  const handle = (socket as unknown as Marked)._handle;
+  return (handle?._parent ?? handle)?.bytesWritten ?? 0;
 }
 
 /** Whether a socket is one that could have been steered. Accepted sockets are inbound: nothing claims to govern them. */
@@ -115,13 +133,19 @@ export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket
   // Written in the flow's own read callback: that belongs to nobody new.
   if (steered !== undefined && steered.reading > 0) return;
   const caller = router.caller(socket);
-  const offset = uplinkOffset(socket);
-  const noted = withFlow(socket, (state) => {
+  const taken = takenOffset(socket);
+  let written: number | undefined;
+  const offset = (): number => (written ??= uplinkOffset(socket));
+  const { [kOrigin]: origin, [kEarly]: early } = socket as Marked;
+  // What is kept for the next address begins at the offset of now.
+  if (origin !== undefined && socket.connecting && early?.writer !== caller) offset();
+  const use = (state: Steered): void => {
     if (!state.announced) state.flow.useBy(caller, offset, state.answered);
     state.waiting = true;
     state.answered = false;
-    state.flow.arm(offset, isTls(socket));
-  });
+    state.flow.arm(taken, isTls(socket));
+  };
+  const noted = withFlow(socket, use, caller);
   if (!noted && isOutboundTcp(socket)) router.unsteeredUse(socket, caller);
 }
 

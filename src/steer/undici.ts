@@ -28,7 +28,7 @@ export function watchUndici(patches: Patches, router: Router): void {
     const first = !steered.announced && !steered.answered;
     steered.announced = true;
     const caller = callers.get(request);
-    if (caller !== undefined) steered.flow.useBy(caller, uplinkOffset(socket), !first);
+    if (caller !== undefined) steered.flow.useBy(caller, () => uplinkOffset(socket), !first);
   };
 
   subscribe(CREATE, created);

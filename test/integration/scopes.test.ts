@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import http from "node:http";
+import net from "node:net";
 import { activate, faultScope, install, onFault, reset, uninstall, withFaults, withoutFaults } from "faultcore";
 import type { FaultEvent } from "faultcore";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -151,6 +152,38 @@ describe("re-binding by write", () => {
     expect(Number(first[1]) - began).toBeGreaterThanOrEqual(80);
     expect(Number(second[1])).toBeGreaterThanOrEqual(Number(first[1]));
     await conversation.close();
+  });
+
+  it("counts what was written only where the scope changes: Node goes through all writes that wait, each time", async () => {
+    await using peer = await workerPeer("sink", { bytes: 6000 });
+    const reads = await withFaults({ latency: "20ms" }, async () => {
+      const socket = net.connect({ port: peer.port, host: "127.0.0.1" });
+      let counted = 0;
+      const { bytesWritten } = Object.getOwnPropertyDescriptors(net.Socket.prototype) as { bytesWritten: PropertyDescriptor };
+      Object.defineProperty(socket, "bytesWritten", {
+        configurable: true,
+        get(this: net.Socket) {
+          counted++;
+          return bytesWritten.get?.call(this) as number;
+        },
+      });
+      const write = (times: number): void => {
+        for (let n = 0; n < times; n++) socket.write("xx");
+      };
+      write(1000);
+      await withFaults({ latency: "30ms" }, async () => {
+        write(1000);
+        await once(socket, "connect");
+      });
+      socket.cork();
+      write(1000);
+      process.nextTick(() => socket.uncork());
+      const [report] = (await once(socket, "data")) as [Buffer];
+      expect(JSON.parse(String(report))).toMatchObject({ bytes: 6000 });
+      socket.destroy();
+      return counted;
+    });
+    expect(reads).toBeLessThan(10);
   });
 
   it("a write outside of all scopes unbinds", async () => {
