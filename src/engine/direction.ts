@@ -65,10 +65,11 @@ export class DirectionEngine {
     this.#maxJitterNs = faults.jitterNs;
     this.#onDecision = onDecision;
     const loss = lossModel(this.#draws, faults);
-    this.#uniform = onDecision === undefined && faults.jitterNs <= 0 && loss === undefined && link.unlimited;
+    this.#uniform =
+      onDecision === undefined && faults.jitterNs <= 0 && loss === undefined && faults.congestion === "none" && link.unlimited;
     if (loss !== undefined && loss.certain(1) && severityAt === undefined) {
       this.#lane = new HeldLane(loss.cause, onDecision);
-    } else if (loss !== undefined) {
+    } else if (loss !== undefined || faults.congestion !== "none") {
       this.#lane = new TcpSender({ faults, loss, severityAt, link, rttNs: options.rttNs, onDecision });
     } else {
       this.#lane = new PacedLane(faults.latencyNs, link, onDecision);

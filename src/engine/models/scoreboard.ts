@@ -6,10 +6,24 @@ import { Rack } from "./rack.ts";
 import { ACKED, Fifo, IN_FLIGHT, LOST, type Segment, SentList } from "./segment.ts";
 import type { Stream } from "./stream.ts";
 
+export interface Acknowledgement {
+  /** Segments that were not known to have arrived before. */
+  readonly delivered: number;
+  /** It was a cumulative one. */
+  readonly advanced: boolean;
+  /** Round trips of the first and the last segment that it covers, and of the one that it sacks. */
+  readonly firstRttNs: number | undefined;
+  readonly lastRttNs: number | undefined;
+  readonly sackRttNs: number | undefined;
+}
+
 export class Scoreboard {
   /** Segments that were sent and not acknowledged cumulatively, and those of them that were sacked. */
   out: number = 0;
   sacked: number = 0;
+  /** How often a segment was given up for lost so far, and how often one that was a retransmission. */
+  lost: number = 0;
+  lostAgain: number = 0;
   readonly #stream: Stream;
   readonly #rack = new Rack();
   readonly #sent = new SentList();
@@ -22,7 +36,7 @@ export class Scoreboard {
     this.#stream = stream;
   }
 
-  /** Segments believed to be on their way; what a congestion window would be compared with. */
+  /** Segments believed to be on their way; what the congestion window is compared with. */
   get inFlight(): number {
     return this.#sent.size;
   }
@@ -43,20 +57,37 @@ export class Scoreboard {
     this.#sent.append(segment);
   }
 
-  /** A cumulative acknowledgement covers `segment`. False if it had been sacked before: that is no news. */
-  acknowledge(segment: Segment, nowNs: number): boolean {
-    this.out--;
-    if (segment.state === ACKED) {
-      this.sacked--;
-      return false;
+  /**
+   * An acknowledgement covers everything before `missing` (undefined: all that was sent), and sacks `latest` if that lies behind it. A
+   * round trip is that of a segment which was sent once: of one sent twice it could be of either transmission (Karn).
+   */
+  acknowledge(missing: Segment | undefined, latest: Segment | undefined, nowNs: number): Acknowledgement {
+    const before = this.#stream.unacked;
+    let delivered = 0;
+    let firstRttNs: number | undefined;
+    let lastRttNs: number | undefined;
+    let sackRttNs: number | undefined;
+    for (let segment = before; segment !== undefined && segment !== missing && segment.transmissions > 0; segment = segment.next) {
+      if (segment.rider) continue;
+      this.out--;
+      if (segment.state === ACKED) {
+        this.sacked--;
+        continue;
+      }
+      this.#arrived(segment, nowNs);
+      delivered++;
+      if (segment.transmissions > 1) continue;
+      lastRttNs = nowNs - segment.sentNs;
+      firstRttNs ??= lastRttNs;
     }
-    this.#arrived(segment, nowNs);
-    return true;
-  }
-
-  sack(segment: Segment, nowNs: number): void {
-    this.sacked++;
-    this.#arrived(segment, nowNs);
+    this.#stream.advanceUnacked();
+    if (latest !== undefined && latest.state !== ACKED) {
+      if (latest.transmissions === 1) sackRttNs = nowNs - latest.sentNs;
+      this.sacked++;
+      this.#arrived(latest, nowNs);
+      delivered++;
+    }
+    return { delivered, advanced: this.#stream.unacked !== before, firstRttNs, lastRttNs, sackRttNs };
   }
 
   /** Gives up for lost what RACK says is lost; returns when to look again. */
@@ -79,11 +110,11 @@ export class Scoreboard {
     }
   }
 
-  /** Queues the last segment of the flight for another transmission, as a probe. False if nothing is in flight. */
-  probe(): boolean {
+  /** Queues the last segment of the flight for another transmission, as a probe. Undefined if nothing is in flight. */
+  probe(): Segment | undefined {
     const segment = this.#sent.highest();
     if (segment !== undefined) this.#repeat(segment);
-    return segment !== undefined;
+    return segment;
   }
 
   #arrived(segment: Segment, nowNs: number): void {
@@ -93,6 +124,8 @@ export class Scoreboard {
   }
 
   #giveUp(segment: Segment): void {
+    this.lost++;
+    if (segment.transmissions > 1) this.lostAgain++;
     this.#repeat(segment);
     if (!this.recovering) this.#recoveryEnd = this.#stream.unsentSequence;
   }

@@ -6,7 +6,8 @@
  * on arrival: a packet is rescued by the later packets that arrive, or by a timer, whichever comes first.
  * Never: decides what is lost, which is for `verdicts.ts`. This file says when transmissions happen.
  * Invariants: deliver_i = tx_i + one-way delay of the transmission that gets through; bytes are released in order (head-of-line blocking);
- * every transmission is charged on the link, retransmissions before new data; what is not serialised yet stays with the sender.
+ * every transmission is charged on the link, retransmissions before new data; without a window, what is not serialised yet stays with the
+ * sender. With one (`congestion-window.ts`, Tier B), what it does not allow stays with the sender, and the link queues the rest.
  *
  * It is lazy: an event that cannot change the next release is handled when something asks, at its own virtual time.
  */
@@ -15,6 +16,7 @@ import { type Link, rateDecision } from "../faults/rate.ts";
 import type { FlowFailure, Lane } from "../lane.ts";
 import type { Position } from "../draw.ts";
 import type { DecisionSink, DirectionFaults } from "../types.ts";
+import { CongestionWindow } from "./congestion-window.ts";
 import { Scoreboard } from "./scoreboard.ts";
 import { ACKED, type Segment, UNSENT } from "./segment.ts";
 import { Stream } from "./stream.ts";
@@ -47,10 +49,13 @@ export class TcpSender implements Lane {
   readonly #receiver = new TcpReceiver();
   readonly #stream = new Stream();
   readonly #board = new Scoreboard(this.#stream);
+  /** Undefined: unbounded. */
+  readonly #window: CongestionWindow | undefined;
   #end: Segment | undefined;
 
   /** One tail loss probe per flight: none while the answer to one is out. */
   #probeEnd = 0;
+  #probed: Segment | undefined;
   #progressNs = 0;
   /** When the last bit of the last transmission leaves: the sender waits for an answer from then on, not while it still sends. */
   #sentUntilNs = 0;
@@ -62,6 +67,7 @@ export class TcpSender implements Lane {
     this.#onDecision = options.onDecision;
     this.#timers = new TcpTimers(options.rttNs);
     this.#path = new TcpPath(faults.latencyNs, faults.jitterNs, options.rttNs);
+    if (faults.congestion !== "none") this.#window = new CongestionWindow(faults.congestion, this.#board, this.#stream);
   }
 
   get entries(): number {
@@ -135,7 +141,7 @@ export class TcpSender implements Lane {
       this.#path.nextAtNs(),
       this.#receiver.delayedAckAtNs,
       this.#timers.nextAtNs(),
-      this.#nextToSend() !== undefined ? this.#link.freeAtNs : Infinity,
+      this.#window === undefined && this.#nextToSend() !== undefined ? this.#link.freeAtNs : Infinity,
       this.#givesUpAtNs(),
     );
   }
@@ -149,6 +155,7 @@ export class TcpSender implements Lane {
       this.#acknowledge(atNs, undefined);
     } else if (this.#timers.reorderAtNs <= atNs) {
       this.#detectLosses(atNs);
+      this.#window?.lossesFound();
     } else if (this.#timers.probeAtNs <= atNs) {
       this.#probe(atNs);
     } else if (this.#givesUpAtNs() <= atNs) {
@@ -171,38 +178,46 @@ export class TcpSender implements Lane {
     return this.#board.nextLost ?? this.#stream.unsent;
   }
 
-  /** Everything that the link takes now. A congestion window would be asked here, with `#board.inFlight`. */
+  /**
+   * Everything that may leave now: without a window what the link takes at once; with one, what the window allows, and the link queues it
+   * as the bottleneck of a path does.
+   */
   #transmitAll(nowNs: number): void {
-    while (this.#link.freeAtNs <= nowNs) {
-      const segment = this.#nextToSend();
-      if (segment === undefined) return;
+    const window = this.#window;
+    let segment = this.#nextToSend();
+    while (segment !== undefined && (window === undefined ? this.#link.freeAtNs <= nowNs : window.open || segment.rider)) {
       this.#transmit(segment, nowNs);
+      segment = this.#nextToSend();
     }
+    window?.sentAll(segment !== undefined);
   }
 
   #transmit(segment: Segment, nowNs: number): void {
-    const sentNs = this.#link.unlimited ? nowNs : this.#link.send(segment.bytes, nowNs);
-    const deliverNs = this.#path.deliverNs(sentNs, segment.jitterNs);
+    if (this.#board.out === 0 && !segment.rider) this.#window?.resumed(Math.max(0, nowNs - this.#sentUntilNs), this.#timers.rtoNs(), nowNs);
+    const leftNs = this.#link.unlimited ? nowNs : this.#link.send(segment.bytes, nowNs);
+    const deliverNs = this.#path.deliverNs(leftNs, segment.jitterNs);
     const attempt = segment.transmissions++;
-    segment.sentNs = sentNs;
-    this.#sentUntilNs = sentNs;
-    if (attempt === 0) this.#firstTransmission(segment, deliverNs);
+    // The wait in a bottleneck's queue is part of the round trip.
+    segment.sentNs = this.#window === undefined ? leftNs : nowNs;
+    this.#sentUntilNs = leftNs;
+    if (attempt === 0) this.#firstTransmission(segment, leftNs, deliverNs);
     if (segment.rider) return;
 
+    this.#window?.sending();
     this.#board.transmitted(segment);
     if (this.#verdicts.passes(segment, attempt, nowNs)) {
       this.#path.carry(segment, deliverNs);
       if (segment.deliverNs === Infinity) {
         segment.deliverNs = deliverNs;
-        segment.arrivedSentNs = sentNs;
+        segment.arrivedSentNs = segment.sentNs;
         this.#verdicts.recovered(segment, nowNs, deliverNs - segment.losslessNs);
       }
     }
-    if (attempt === 0 ? !this.#timers.running : segment === this.#stream.unacked) this.#timers.armRto(sentNs);
-    if (attempt === 0) this.#armProbe(sentNs);
+    if (attempt === 0 ? !this.#timers.running : segment === this.#stream.unacked) this.#timers.armRto(leftNs);
+    if (attempt === 0) this.#armProbe(leftNs);
   }
 
-  #firstTransmission(segment: Segment, deliverNs: number): void {
+  #firstTransmission(segment: Segment, leftNs: number, deliverNs: number): void {
     this.#stream.unsent = segment.next;
     segment.firstSentNs = segment.sentNs;
     segment.losslessNs = deliverNs;
@@ -214,7 +229,9 @@ export class TcpSender implements Lane {
       return;
     }
     if (!this.#link.unlimited && !segment.partial) {
-      this.#onDecision?.(rateDecision(segment, segment.arrivedNs, segment.bytes, segment.sentNs - segment.arrivedNs));
+      // The wait for the window is not the link's.
+      const queuedNs = this.#window === undefined ? segment.arrivedNs : segment.sentNs;
+      this.#onDecision?.(rateDecision(segment, segment.arrivedNs, segment.bytes, leftNs - queuedNs));
     }
   }
 
@@ -223,29 +240,19 @@ export class TcpSender implements Lane {
   /** The receiver acknowledges all it has in order and, if `latest` is beyond that, sacks it. */
   #acknowledge(nowNs: number, latest: Segment | undefined): void {
     this.#receiver.acknowledged();
-    const missing = this.#receiver.missing;
-    const before = this.#stream.unacked;
-    let sampled = false;
-    for (let segment = before; segment !== undefined && segment !== missing && segment.transmissions > 0; segment = segment.next) {
-      if (segment.rider) continue;
-      if (!this.#board.acknowledge(segment, nowNs)) continue;
-      // Karn: a sample of a packet that was sent twice could be of either transmission.
-      if (!sampled && segment.transmissions === 1) {
-        this.#timers.sample(nowNs - segment.sentNs);
-        sampled = true;
-      }
-    }
-    this.#stream.advanceUnacked();
-    if (latest !== undefined && latest.state !== ACKED) {
-      if (latest.transmissions === 1) this.#timers.sample(nowNs - latest.sentNs);
-      this.#board.sack(latest, nowNs);
-    }
-    if (this.#stream.unacked !== before) {
+    const news = this.#board.acknowledge(this.#receiver.missing, latest, nowNs);
+    if (news.firstRttNs !== undefined) this.#timers.sample(news.firstRttNs);
+    if (news.sackRttNs !== undefined) this.#timers.sample(news.sackRttNs);
+    if (news.advanced) {
       this.#timers.backoffs = 0;
       this.#progressNs = nowNs;
     }
-    this.#restartTimers(nowNs);
+    // Something was acknowledged: the timers start anew, or rest.
+    this.#timers.stop();
+    if (this.#board.out > 0) this.#timers.armRto(Math.max(nowNs, this.#sentUntilNs));
     this.#detectLosses(nowNs);
+    this.#window?.acknowledged(news, nowNs);
+    this.#probeAnswered();
     this.#armProbe(nowNs);
   }
 
@@ -254,12 +261,6 @@ export class TcpSender implements Lane {
   }
 
   // ---- timers
-
-  /** Something was acknowledged: the timers start anew, or rest. */
-  #restartTimers(nowNs: number): void {
-    this.#timers.stop();
-    if (this.#board.out > 0) this.#timers.armRto(Math.max(nowNs, this.#sentUntilNs));
-  }
 
   /** A tail loss probe takes the place of the RTO as long as nothing seems to be amiss. */
   #armProbe(nowNs: number): void {
@@ -271,15 +272,29 @@ export class TcpSender implements Lane {
   #probe(nowNs: number): void {
     this.#timers.stop();
     this.#timers.armRto(nowNs);
-    // New data is the better probe, and it is on its way as soon as the link takes it.
-    if (this.#stream.unsent !== undefined) return;
-    if (this.#board.probe()) this.#probeEnd = this.#stream.unsentSequence;
+    const { unsent } = this.#stream;
+    if (unsent === undefined) {
+      this.#probed = this.#board.probe();
+      if (this.#probed !== undefined) this.#probeEnd = this.#stream.unsentSequence;
+    } else if (this.#window !== undefined) {
+      this.#transmit(unsent, nowNs);
+      this.#probeEnd = this.#stream.unsentSequence;
+    }
+    // Else new data, the better probe, is on its way as soon as the link takes it.
+  }
+
+  /** The flight of a probe has arrived: if the probe was what repaired it, there was a loss. */
+  #probeAnswered(): void {
+    if (this.#probed === undefined || this.#stream.unackedSequence < this.#probeEnd) return;
+    if (this.#probed.failures > 0) this.#window?.probeRepaired();
+    this.#probed = undefined;
   }
 
   #timeOut(nowNs: number): void {
     this.#timers.backoffs++;
     this.#timers.probeAtNs = Infinity;
     this.#board.timeOut(nowNs, this.#timers.srttNs);
+    this.#window?.timedOut(this.#timers.backoffs);
     this.#timers.armRto(nowNs);
   }
 }

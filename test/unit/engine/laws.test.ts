@@ -19,8 +19,13 @@ const faultsArbitrary: fc.Arbitrary<DirectionFaults> = fc.record({
   lossPpm: fc.constantFrom(0, 0, 10_000, 100_000, 400_000),
   burst: fc.integer({ min: 1, max: 5 }),
   rateBps: fc.constantFrom(Infinity, Infinity, 20_000, 1e6, 100e6),
-  correlatedLoss: fc.constant(undefined),
-  congestion: fc.constant("none" as const),
+  correlatedLoss: fc.constantFrom(undefined, undefined, {
+    goodToBadPpm: 50_000,
+    badToGoodPpm: 250_000,
+    lossGoodPpm: 1000,
+    lossBadPpm: 900_000,
+  }),
+  congestion: fc.constantFrom("none" as const, "none" as const, "reno" as const, "cubic" as const),
   duplicate: fc.constant(undefined),
   reorder: fc.constant(undefined),
 });
@@ -162,7 +167,9 @@ test("turning one fault on changes no other fault's draws", () => {
     const all = converse(faults, messages).log;
     const jitterOnly = converse({ ...NO_FAULTS, jitterNs: faults.jitterNs }, messages).log;
     expect(draws(all, "jitter")).toEqual(draws(jitterOnly, "jitter"));
-    const lossOnly = converse({ ...NO_FAULTS, lossPpm: faults.lossPpm, burst: faults.burst }, messages).log;
+    const { lossPpm, burst, correlatedLoss } = faults;
+    const lossOnly = converse({ ...NO_FAULTS, lossPpm, burst, correlatedLoss }, messages).log;
+    expect(draws(all, "correlated_loss")).toEqual(draws(lossOnly, "correlated_loss"));
     expect(draws(all, "packet_loss")).toEqual(draws(lossOnly, "packet_loss"));
     expect(draws(all, "burst_loss")).toEqual(draws(lossOnly, "burst_loss"));
   });
@@ -204,7 +211,7 @@ test("the end of a scope loses nothing and moves nothing that was decided", () =
 
 test("records are bounded by the bytes that are held", () => {
   law([faultsArbitrary, conversationArbitrary], (faults, messages) => {
-    const engine = traced({ ...faults, lossPpm: 0 }).engine;
+    const engine = traced({ ...faults, lossPpm: 0, correlatedLoss: undefined, congestion: "none" }).engine;
     let nowNs = 0;
     for (const { gapNs, bytes } of messages) {
       nowNs += gapNs;

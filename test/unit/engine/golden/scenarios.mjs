@@ -15,6 +15,8 @@ const NO_FAULTS = {
   reorder: undefined,
 };
 
+const GILBERT_ELLIOTT = { goodToBadPpm: 200_000, badToGoodPpm: 300_000, lossGoodPpm: 10_000, lossBadPpm: 800_000 };
+
 const line = (d) =>
   `${d.atNs} ${d.direction}:${d.exchange}.${d.cell}.${d.split} ${d.bytes} ${d.fault} ${d.decision} ${d.delayNs}${d.code === undefined ? "" : ` ${d.code}`}`;
 
@@ -71,6 +73,9 @@ export function goldenScenarios({ DirectionEngine, planConnect }) {
     rate: () => conversation({ rateBps: 1e6, latencyNs: 10 * MS }, 1),
     "packet-loss": () => conversation({ latencyNs: 50 * MS, lossPpm: 250_000 }, 0),
     "everything-at-once": () => conversation({ latencyNs: 20 * MS, jitterNs: 9 * MS, lossPpm: 150_000, burst: 3, rateBps: 2e6 }, 1),
+    "correlated-loss": () => conversation({ latencyNs: 30 * MS, correlatedLoss: GILBERT_ELLIOTT }, 0),
+    reno: () => conversation({ latencyNs: 20 * MS, lossPpm: 100_000, congestion: "reno", rateBps: 5e6 }, 1),
+    cubic: () => conversation({ latencyNs: 50 * MS, jitterNs: 5 * MS, lossPpm: 200_000, congestion: "cubic" }, 0),
     held: () => conversation({ latencyNs: 50 * MS, lossPpm: 1_000_000 }, 0),
     connect: connects,
   };
