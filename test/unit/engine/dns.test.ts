@@ -78,7 +78,13 @@ describe("under a schedule", () => {
 
 describe("records", () => {
   it("say what happened, at the position that lookups have", () => {
-    expect(lookupDelayDecision(3, 5e6)).toMatchObject({ atNs: 3, exchange: LOOKUP_EXCHANGE, fault: "dns", decision: "delay", delayNs: 5e6 });
+    expect(lookupDelayDecision(3, 5e6)).toMatchObject({
+      atNs: 3,
+      exchange: LOOKUP_EXCHANGE,
+      fault: "dns",
+      decision: "delay",
+      delayNs: 5e6,
+    });
     const timedOut = lookupFailureDecision(4, { code: "EAI_AGAIN", afterNs: 9e6 });
     expect(timedOut).toMatchObject({ atNs: 4, fault: "dns", decision: "EAI_AGAIN", delayNs: 9e6, code: "EAI_AGAIN" });
     // Its delay was recorded when it was asked for.

@@ -134,12 +134,7 @@ describe("what no engine serves yet", () => {
       { sni: "b.example", exclude: true },
     ];
     const { notImplemented } = compilePolicy({ ...all, targets: [...targets, "b.example"] }, "a");
-    expect(notImplemented).toEqual([
-      ...Object.keys(all),
-      "targets[0]",
-      "targets[1].protocol",
-      "targets[3].target",
-    ]);
+    expect(notImplemented).toEqual([...Object.keys(all), "targets[0]", "targets[1].protocol", "targets[3].target"]);
   });
 });
 

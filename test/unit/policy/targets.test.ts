@@ -286,7 +286,13 @@ describe("judging a lookup", () => {
   const lookup = (targets: unknown[], hostname: string): { governs: boolean; rule: number } => judgeLookup(rules(...targets), hostname);
 
   it("goes by host name rules without port and protocol, and by no others", () => {
-    const others = ["10.0.0.1", "api.example:443", "tcp://api.example", { sni: "api.example" }, { hostname: "api.example", protocol: "udp" }];
+    const others = [
+      "10.0.0.1",
+      "api.example:443",
+      "tcp://api.example",
+      { sni: "api.example" },
+      { hostname: "api.example", protocol: "udp" },
+    ];
     expect(lookup(others, "api.example")).toEqual({ governs: false, rule: -1 });
     expect(lookup([...others, "*.example"], "API.example.")).toEqual({ governs: true, rule: 5 });
     expect(lookup([...others, "*.example"], "example")).toEqual({ governs: false, rule: -1 });

@@ -132,7 +132,8 @@ describe("an odd hello", () => {
   });
 
   it("has no name where it is empty, no text, or where there are no extensions", () => {
-    for (const name of ["", "a b", "a\u0000b", "\u00e4.example"]) expect(read(records(message(serverNames(nameEntry(name)))))).toEqual({ name: undefined, done: true });
+    for (const name of ["", "a b", "a\u0000b", "\u00e4.example"])
+      expect(read(records(message(serverNames(nameEntry(name)))))).toEqual({ name: undefined, done: true });
     expect(read(records(message([])))).toEqual({ name: undefined, done: true });
     expect(read(records(message(undefined)))).toEqual({ name: undefined, done: true });
   });
