@@ -13,11 +13,8 @@ type Policy = PolicyOf<Read>;
 /** What counts as use of a field. */
 const USES: readonly { readonly field: keyof Policy; readonly used?: (policy: Policy) => boolean }[] = [
   { field: "correlatedLoss" },
-  { field: "halfOpen" },
   { field: "packetDuplicate" },
-  { field: "packetReorder" },
-  { field: "sessionBudget" },
-  { field: "payloadMutation", used: (policy) => policy.payloadMutation?.enabled !== false },
+  { field: "packetReorder", used: (policy) => policy.packetReorder?.stream !== "swap" },
   { field: "schedule" },
   { field: "rateShare", used: (policy) => policy.rateShare === "scope" },
   { field: "congestion", used: (policy) => policy.congestion !== "none" },

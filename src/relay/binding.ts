@@ -1,5 +1,6 @@
 /** A flow under a scope: the policy, whether its rules touch the flow, and the engines of the two directions. */
 import { DirectionEngine } from "../engine/direction.ts";
+import { Severity } from "../engine/severity.ts";
 import { timeoutDecision } from "../engine/faults/timeout.ts";
 import type { Decision, Direction, DirectionFaults, DrawKey } from "../engine/types.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
@@ -7,6 +8,7 @@ import { judgeTargets } from "../policy/targets.ts";
 import type { CompiledPolicy, TargetDecision } from "../policy/types.ts";
 import type { Binding } from "../table/flows.ts";
 import { countScope, readScope } from "../table/scopes.ts";
+import type { ScopeRow } from "../table/scopes.ts";
 import type { RelayContext } from "./context.ts";
 import type { DialMessage } from "./protocol.ts";
 
@@ -17,17 +19,24 @@ export class FlowBinding {
   readonly key: DrawKey;
   /** Whether the opener's connect rolled the connection faults already: then a first use does not roll again. */
   readonly fromConnect: boolean;
+  /** What the policy's schedule makes of its faults. */
+  readonly severity: Severity;
+  /** When the binding came into force. */
+  readonly boundAtNs: number;
   up: DirectionEngine | undefined;
   down: DirectionEngine | undefined;
   readonly #context: RelayContext;
 
-  constructor(context: RelayContext, binding: Binding, policy: CompiledPolicy, seed: bigint, bornBound: boolean) {
+  /** `bornAtNs`: when the flow was connected, if this binding's scope opened it. */
+  constructor(context: RelayContext, binding: Binding, policy: CompiledPolicy, row: ScopeRow, bornAtNs: number | undefined) {
     this.#context = context;
     this.scope = binding.scope;
     this.flowHash = binding.flowHash;
     this.policy = policy;
-    this.key = { seed, flowHash: binding.flowHash };
-    this.fromConnect = bornBound && binding.sequence === 0;
+    this.key = { seed: row.seed, flowHash: binding.flowHash };
+    this.fromConnect = bornAtNs !== undefined && binding.sequence === 0;
+    this.severity = new Severity(policy.faults.schedule, row.anchorNs);
+    this.boundAtNs = (binding.sequence === 0 ? bornAtNs : undefined) ?? context.clock.nowNs();
   }
 
   /** Builds the engines; `peerRttNs` is the measured round trip to the real peer, which loss recovery adds to the configured one. */
@@ -61,7 +70,7 @@ function shapesTcp(faults: DirectionFaults): boolean {
 
 interface Judged extends TargetDecision {
   readonly policy: CompiledPolicy;
-  readonly seed: bigint;
+  readonly row: ScopeRow;
 }
 
 /** Judges a flow by the rules of the binding's scope; undefined when the scope has ended. */
@@ -71,14 +80,14 @@ function judge(context: RelayContext, binding: Binding, dial: DialMessage, serve
   if (row === undefined || policy === undefined) return undefined;
   const { address, port, hostname } = dial;
   const decision = judgeTargets(policy.targets, { protocol: "tcp", address, port, hostname, sni: serverName });
-  return { ...decision, policy, seed: row.seed };
+  return { ...decision, policy, row };
 }
 
-function enter(context: RelayContext, binding: Binding, judged: Judged, fromConnect: boolean): FlowBinding | undefined {
-  const { governs, rule, policy, seed } = judged;
+function enter(context: RelayContext, binding: Binding, judged: Judged, bornAtNs: number | undefined): FlowBinding | undefined {
+  const { governs, rule, policy, row } = judged;
   if (governs) countScope(context.table, binding.scope, "flows");
   context.post({ type: "bound", scope: binding.scope, flowHash: binding.flowHash, governs, rule });
-  return governs ? new FlowBinding(context, binding, policy, seed, fromConnect) : undefined;
+  return governs ? new FlowBinding(context, binding, policy, row, bornAtNs) : undefined;
 }
 
 /**
@@ -92,7 +101,7 @@ export function resolveBinding(
   serverName: string | undefined,
 ): FlowBinding | undefined {
   const judged = judge(context, binding, dial, serverName);
-  return judged && enter(context, binding, judged, dial.bound);
+  return judged && enter(context, binding, judged, dial.bound ? dial.startNs : undefined);
 }
 
 /**
@@ -109,7 +118,7 @@ export function rejudgeBinding(
   const before = judge(context, binding, dial, serverNames.before);
   const now = judge(context, binding, dial, serverNames.now);
   if (before === undefined || now === undefined || before.rule === now.rule) return current;
-  if (current === undefined) return enter(context, binding, now, false);
+  if (current === undefined) return enter(context, binding, now, undefined);
   context.post({ type: "bound", scope: binding.scope, flowHash: binding.flowHash, governs: now.governs, rule: now.rule });
   return now.governs ? current : undefined;
 }

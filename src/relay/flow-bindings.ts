@@ -120,7 +120,10 @@ export class FlowBindings {
   }
 
   #detach(binding: FlowBinding, nowNs: number): void {
-    if (this.current === binding) this.current = undefined;
+    if (this.current === binding) {
+      this.#flow.leaving(nowNs);
+      this.current = undefined;
+    }
     this.#flow.uplink.detach(binding.up, nowNs);
     this.#flow.downlink.detach(binding.down, nowNs);
     this.#leaveIfDrained(binding);

@@ -13,7 +13,9 @@ import type { RelayContext } from "./context.ts";
 import { EarlyArrivals } from "./early.ts";
 import { rollFirstUse } from "./first-use.ts";
 import { FlowBindings } from "./flow-bindings.ts";
-import { endLeg, resetLeg } from "./leg-end.ts";
+import { FlowLimits } from "./flow-limits.ts";
+import { FlowStages } from "./flow-stages.ts";
+import { endLeg, failLeg, resetLeg } from "./leg-end.ts";
 import { FIN, RESET, endOf } from "./pipe-end.ts";
 import type { PipeEnd } from "./pipe-end.ts";
 import type { PipeOwner } from "./pipe.ts";
@@ -21,7 +23,9 @@ import { Pipe } from "./pipe.ts";
 import type { DialMessage } from "./protocol.ts";
 import { ReceiveTimeout } from "./receive-timeout.ts";
 import { ServerName } from "./server-name.ts";
-import { errnoOf, resetSocket } from "./sockets.ts";
+import { errnoOf, resetSocket, whenWritten } from "./sockets.ts";
+import { DOWNLINK, UPLINK } from "../engine/types.ts";
+import { isTls } from "../table/flows.ts";
 
 export class RelayFlow implements PipeOwner {
   readonly dial: DialMessage;
@@ -45,6 +49,11 @@ export class RelayFlow implements PipeOwner {
   readonly #serverName: ServerName;
   readonly receiveTimeout: ReceiveTimeout;
   readonly #early = new EarlyArrivals();
+  readonly #limits: FlowLimits;
+  readonly #up: FlowStages;
+  readonly #down: FlowStages;
+  #governedBy: FlowBinding | undefined;
+  #cutOff = false;
   /** While a first-use error is on its way nothing moves. */
   #discarding = false;
 
@@ -55,8 +64,13 @@ export class RelayFlow implements PipeOwner {
     this.downlink = new Pipe(this, context.clock, context.windowBytes);
     this.receiveTimeout = new ReceiveTimeout(context, dial.flow, () => this.#receiveTimedOut());
     this.#serverName = new ServerName(context.table, dial.flow);
+    this.#limits = new FlowLimits(this, context.clock);
+    const isTlsFlow = (): boolean => isTls(context.table, dial.flow);
+    this.#up = new FlowStages(UPLINK, this.uplink, context.clock, isTlsFlow);
+    this.#down = new FlowStages(DOWNLINK, this.downlink, context.clock, isTlsFlow);
     this.#bindings = new FlowBindings(this, context);
     this.#bindings.bindFirst();
+    this.#govern();
   }
 
   /** The flow as it is governed now; undefined: its bytes pass. */
@@ -107,26 +121,31 @@ export class RelayFlow implements PipeOwner {
   /** The program is told that it is connected: its bytes may flow. */
   establish(): void {
     this.established = true;
+    this.#limits.establish();
     for (const { atNs, what } of this.#early.take()) {
       if (Buffer.isBuffer(what)) this.#pushDownlink(what, atNs);
       else this.#endDownlink(what, atNs);
     }
     this.downlink.pump(this.#context.clock.nowNs());
-    this.peer?.resume();
+    if (!this.#cutOff) this.peer?.resume();
     this.leg?.resume();
   }
 
   #fromProgram(chunk: Buffer): void {
     const nowNs = this.#context.clock.nowNs();
-    const serverName = this.#serverName.take(chunk, this.uplinkBytes);
+    // Who writes on after a failure that it has not read yet gets the reset that TCP would send.
+    if (this.failed) resetSocket(this.leg);
+    const serverName = this.#limits.over ? undefined : this.#serverName.take(chunk, this.uplinkBytes);
     if (serverName !== undefined && this.#bindings.nameServer(serverName, this.#peerRttNs, nowNs)) this.#rollFirstUse(nowNs);
     let rest = chunk;
-    for (;;) {
+    while (!this.#limits.over) {
       const next = this.#bindings.nextBefore(this.uplinkBytes + rest.length);
       if (next === undefined) break;
       const before = Math.max(0, next.offset - this.uplinkBytes);
       if (before > 0) this.#pushUplink(rest.subarray(0, before), nowNs);
       rest = rest.subarray(before);
+      this.#up.flush(nowNs);
+      this.#down.flush(nowNs);
       this.#bindings.bind(next, this.#peerRttNs);
       this.receiveTimeout.disarm();
       this.#rollFirstUse(nowNs);
@@ -140,10 +159,12 @@ export class RelayFlow implements PipeOwner {
     const offset = this.uplinkBytes;
     this.uplinkBytes += chunk.length;
     this.#checkLive(nowNs);
-    if (this.#discarding || this.peer === undefined || this.peer.destroyed) return;
+    if (this.failed || this.#discarding || this.peer === undefined || (this.peer.destroyed && !this.#cutOff)) return;
     const recvNs = this.current?.policy.faults.timeout.recvNs;
     if (recvNs !== undefined) this.receiveTimeout.sent(offset + chunk.length, nowNs, recvNs);
-    this.uplink.push(chunk, this.current?.up, nowNs);
+    const passed = this.#limits.admit(UPLINK, chunk.length, nowNs);
+    if (passed > 0) this.#up.push(chunk.subarray(0, passed), nowNs);
+    if (this.#limits.over) this.#isOver(passed < chunk.length, nowNs);
     this.#reportStuck();
   }
 
@@ -160,7 +181,82 @@ export class RelayFlow implements PipeOwner {
 
   #pushDownlink(chunk: Buffer, nowNs: number): void {
     if (this.#discarding || this.legClosed) return;
-    this.downlink.push(chunk, this.current?.down, nowNs);
+    this.#govern();
+    const passed = this.#limits.admit(DOWNLINK, chunk.length, nowNs);
+    if (passed > 0) this.#down.push(chunk.subarray(0, passed), nowNs);
+    if (this.#limits.over) this.#isOver(false, nowNs);
+  }
+
+  // ── limits: half_open, session_budget ───────────────────────────────────────────────────────────────────────────────────
+
+  /** The binding in force has changed, perhaps: its limits and byte stages take over. */
+  #govern(): void {
+    if (this.#governedBy === this.current) return;
+    this.#governedBy = this.current;
+    this.#limits.govern(this.current);
+    this.#up.govern(this.current);
+    this.#down.govern(this.current);
+  }
+
+  /** The scope of the current binding has ended. */
+  leaving(nowNs: number): void {
+    this.#up.release(nowNs);
+    this.#down.release(nowNs);
+  }
+
+  /** A limit was reached: what passed it leaves, nothing else moves. `unheard`: the program has sent more than that. */
+  #isOver(unheard: boolean, nowNs: number): void {
+    if (!this.#cutOff) {
+      this.#cutOff = true;
+      this.#up.flush(nowNs);
+      this.#down.flush(nowNs);
+      this.uplink.source = undefined;
+      this.downlink.source = undefined;
+      this.peer?.pause();
+      // It is read until the program has sent something that nobody acknowledges.
+      this.leg?.resume();
+      this.#checkDrained();
+    }
+    if (!unheard) return;
+    this.#limits.unacknowledged(nowNs);
+    this.leg?.pause();
+  }
+
+  /** Whether a limit was reached. */
+  isCutOff(): boolean {
+    return this.#cutOff;
+  }
+
+  #checkDrained(): void {
+    const { uplink, downlink } = this;
+    if (!this.#cutOff || this.failed || uplink.held > 0) return;
+    whenWritten(this.peer, () => {
+      if (this.programClosed) {
+        this.#tearDown();
+        return;
+      }
+      if (downlink.held === 0) whenWritten(this.leg, () => this.#limits.drained());
+    });
+  }
+
+  durationOver(nowNs: number): void {
+    this.#checkLive(nowNs);
+    this.#limits.expire(nowNs);
+    if (this.#limits.over) this.#isOver(false, nowNs);
+  }
+
+  endWith(code: string): void {
+    if (this.failed) return;
+    this.failed = true;
+    this.#context.flushEvents();
+    failLeg(this.leg, this.#context.table, this.dial.flow, errnoOf(code));
+    this.leg?.resume();
+    resetSocket(this.peer);
+    this.#drop();
+  }
+
+  resumed(pipe: Pipe, nowNs: number): void {
+    (pipe === this.uplink ? this.#up : this.#down).resumed(nowNs);
   }
 
   /** Events leave before the bytes that they explain. */
@@ -172,8 +268,13 @@ export class RelayFlow implements PipeOwner {
     if (pipe === this.downlink) {
       this.receiveTimeout.received();
       this.uplink.peerReleased(nowNs);
-    } else this.downlink.peerReleased(nowNs);
+      this.#up.peerReleased();
+    } else {
+      this.downlink.peerReleased(nowNs);
+      this.#down.peerReleased();
+    }
     this.#bindings.leaveDrained();
+    this.#checkDrained();
   }
 
   /** The scope's first bytes are discarded, and both ends are reset. */
@@ -187,17 +288,27 @@ export class RelayFlow implements PipeOwner {
 
   #checkLive(nowNs: number): void {
     if (this.#bindings.checkLive(nowNs)) this.receiveTimeout.disarm();
+    this.#govern();
   }
 
   /** The relay was told that a scope ended. */
   releaseScope(scope: number): void {
     if (this.#bindings.release(scope, this.#context.clock.nowNs())) this.receiveTimeout.disarm();
+    this.#govern();
   }
 
   #legEnd(end: PipeEnd): void {
     this.legEnded = true;
+    const nowNs = this.#context.clock.nowNs();
+    if (this.#cutOff) {
+      // It does not reach the peer, and nobody acknowledges it.
+      if (end.reset || this.programClosed || this.failed) this.#tearDown();
+      else this.#limits.unacknowledged(nowNs);
+      return;
+    }
+    this.#up.flush(nowNs);
     // A reset may follow a FIN: it reaches the peer behind it.
-    if (!this.uplink.end(end, this.current?.up, this.#context.clock.nowNs()) && end.reset) {
+    if (!this.uplink.end(end, this.current?.up, nowNs) && end.reset) {
       if (this.uplink.isOver()) resetSocket(this.peer);
       else this.#resetsPeer = true;
     }
@@ -211,6 +322,8 @@ export class RelayFlow implements PipeOwner {
   }
 
   #endDownlink(end: PipeEnd, nowNs: number): void {
+    if (this.#cutOff) return;
+    this.#down.flush(nowNs);
     if (end.reset) this.uplink.destroy();
     if (!this.downlink.end(end, this.current?.down, nowNs) && end.reset) this.#resetLeg(end.errno, false);
   }
@@ -261,9 +374,14 @@ export class RelayFlow implements PipeOwner {
 
   /** The connect attempt is over without a connection. */
   abandon(): void {
+    this.peer?.destroy();
+    this.#tearDown();
+  }
+
+  #tearDown(): void {
     this.failed = true;
     resetSocket(this.leg);
-    this.peer?.destroy();
+    resetSocket(this.peer);
     this.#drop();
     this.#settle();
   }
@@ -272,6 +390,9 @@ export class RelayFlow implements PipeOwner {
     this.uplink.destroy();
     this.downlink.destroy();
     this.receiveTimeout.disarm();
+    this.#limits.stop();
+    this.#up.destroy();
+    this.#down.destroy();
   }
 
   /** The program closed its socket: what it wrote still goes out, then the peer's connection closes whatever the peer does. */
@@ -282,7 +403,10 @@ export class RelayFlow implements PipeOwner {
       return;
     }
     this.downlink.destroy();
-    if (reset) this.#legEnd(RESET);
+    if (this.#cutOff) {
+      if (this.failed || reset) this.#tearDown();
+      else this.#checkDrained();
+    } else if (reset) this.#legEnd(RESET);
     else if (this.legEnded) {
       this.#dropLeg();
       if (this.uplink.isOver()) this.peer?.destroySoon();

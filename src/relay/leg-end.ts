@@ -10,6 +10,16 @@ export function endLeg(leg: Socket | undefined, table: PolicyTable, flow: number
   leg?.end();
 }
 
+/**
+ * The flow failed with this error (negative errno), which the program reads behind everything that was written to the leg: a reset could
+ * overtake that. Without the mark of a genuine end, the program's side takes the end for the error.
+ */
+export function failLeg(leg: Socket | undefined, table: PolicyTable, flow: number, errno: number): void {
+  storeFlowError(table, flow, errno, true);
+  markReset(table, flow);
+  leg?.end();
+}
+
 /** The flow failed with this error (negative errno), of which only ECONNRESET crosses TCP as itself. */
 export function resetLeg(leg: Socket | undefined, table: PolicyTable, flow: number, errno: number, injected: boolean): void {
   if (injected || codeOf(errno) !== "ECONNRESET") storeFlowError(table, flow, errno, injected);

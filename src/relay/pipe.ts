@@ -15,6 +15,8 @@ export interface PipeOwner {
   releasing(): void;
   /** Bytes were handed to the outgoing socket. */
   released(pipe: Pipe, bytes: number, nowNs: number): void;
+  /** The relay reads again after it had stopped. */
+  resumed(pipe: Pipe, nowNs: number): void;
   /** The direction's end has arrived on the other side. */
   ended(pipe: Pipe, end: PipeEnd): void;
   /** The engine gave up: retransmission failed for longer than TCP waits. */
@@ -189,7 +191,9 @@ export class Pipe implements Waiter {
       }
     } else if (this.#paused && waiting <= this.#windowBytes / 2) {
       this.#paused = false;
-      this.#lanes.at(-1)?.engine?.resumed(this.#clock.nowNs());
+      const nowNs = this.#clock.nowNs();
+      this.#lanes.at(-1)?.engine?.resumed(nowNs);
+      this.#owner.resumed(this, nowNs);
       this.source?.resume();
     }
   }

@@ -4,6 +4,7 @@ import { setTimeout } from "node:timers";
 import { getSystemErrorMap } from "node:util";
 
 const FINISH_WAIT_MS = 1000;
+const NOTHING = new Uint8Array();
 
 const errnos = new Map<string, number>();
 for (const [errno, [code]] of getSystemErrorMap()) errnos.set(code, errno);
@@ -16,6 +17,12 @@ export function errnoOf(code: string): number {
 /** The code of a negative errno. */
 export function codeOf(errno: number): string {
   return getSystemErrorMap().get(errno)?.[0] ?? "UNKNOWN";
+}
+
+/** Calls back when the kernel has taken everything that was written, or never will. */
+export function whenWritten(socket: Socket | undefined, callback: () => void): void {
+  if (socket === undefined || socket.destroyed || socket.writableLength === 0 || !socket.writable) callback();
+  else socket.write(NOTHING, () => callback());
 }
 
 /**

@@ -1,11 +1,10 @@
 /** `half_open` and `session_budget`: exactly how much passes, and what happens then. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { actsOnFlow } from "../../../src/engine/faults/flow-end.ts";
 import { HalfOpen } from "../../../src/engine/faults/half-open.ts";
 import { SessionBudget } from "../../../src/engine/faults/session-budget.ts";
 import { type BudgetFault, DOWNLINK, type Direction, UPLINK } from "../../../src/engine/types.ts";
-import { KEY, MS, S } from "./helpers.ts";
+import { MS, S } from "./helpers.ts";
 
 const budget = (fault: Partial<BudgetFault>, boundAtNs = 0): SessionBudget =>
   new SessionBudget(
@@ -141,19 +140,5 @@ describe("session_budget", () => {
         expect(passes(7)).toEqual(passes(1000));
       }),
     );
-  });
-});
-
-describe("under a schedule", () => {
-  it("a fault that ends flows acts with probability `severity`, once and for all per flow", () => {
-    const flows = Array.from({ length: 20_000 }, (_, n) => ({ seed: KEY.seed, flowHash: BigInt(n) }));
-    const share = flows.filter((key) => actsOnFlow(key, "half_open", 0.3)).length / flows.length;
-    // Five standard deviations.
-    expect(Math.abs(share - 0.3)).toBeLessThan(5 * Math.sqrt((0.3 * 0.7) / flows.length));
-    for (const key of flows.slice(0, 200)) {
-      expect(actsOnFlow(key, "half_open", 0)).toBe(false);
-      expect(actsOnFlow(key, "half_open", 1)).toBe(true);
-      expect(actsOnFlow(key, "half_open", 0.2) && !actsOnFlow(key, "half_open", 0.5)).toBe(false);
-    }
   });
 });
