@@ -81,8 +81,9 @@ export class FlowClient {
     this.#owner.host.post({ type: "option", flow: this.id, keepAlive: { enable, delaySeconds } });
   }
 
-  /** TLS is put on top of the flow: its hello begins at this uplink byte. */
+  /** TLS carries the flow: its hello begins at this uplink byte, and what follows on the wire is ciphertext. */
   startTls(offset: number): void {
+    markTls(this.#owner.table, this.id);
     markUpgrade(this.#owner.table, this.id, offset);
   }
 

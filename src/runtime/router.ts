@@ -10,10 +10,12 @@ import type { FlowClient, FlowKey } from "../relay/flow-client.ts";
 import type { UseKind } from "../policy/registry.ts";
 import { currentScope } from "../scope/frames.ts";
 import type { ScopeRecord } from "../scope/record.ts";
-import type { Caller, CloseKind, DialRequest, Lookup, LookupKind, Origin, Router, SteeredFlow } from "../steer/router.ts";
+import type { Caller, CloseKind, DialRequest, Lookup, LookupKind, Origin, Plaintext, Router, SteeredFlow } from "../steer/router.ts";
+import { FlowPlaintext } from "./flow-plaintext.ts";
 import { mayTouch, nameFlow, noteSkipped } from "./flow-names.ts";
 import type { Named } from "./flow-names.ts";
 import type { KnownName } from "./host-names.ts";
+import type { LocalEventHost } from "./local-events.ts";
 import type { Lookups } from "./lookups.ts";
 import { isLimited } from "./uses.ts";
 
@@ -35,7 +37,7 @@ interface Captured {
 const [NOBODY, SHIELDED]: readonly [Captured, Captured] = [{ record: undefined }, { record: null }];
 
 /** What the router asks of the runtime. */
-export interface RouterHost {
+export interface RouterHost extends LocalEventHost {
   client(): RelayClient;
   readonly lookups: Lookups;
   /** The process-wide activation, also one of another thread. */
@@ -64,6 +66,11 @@ export class FlowRouter implements Router {
 
   isBusy(): boolean {
     return this.#host.isBusy();
+  }
+
+  /** Where events of the program's own thread go. */
+  get events(): LocalEventHost {
+    return this.#host;
   }
 
   /** The scope that governs what the running code does. */
@@ -223,6 +230,7 @@ class RoutedFlow implements SteeredFlow {
   governed = true;
   /** What the flow was called last. */
   named: Named | undefined;
+  #plaintext: FlowPlaintext | undefined;
   /** Open requests of a multiplexed connection, in the order in which they were made. */
   readonly #requests = new Map<number, ScopeRecord | undefined>();
 
@@ -247,8 +255,23 @@ class RoutedFlow implements SteeredFlow {
     this.client.arm(offset, tls);
   }
 
+  plaintext(): Plaintext | undefined {
+    const { record } = this;
+    const governed = record !== undefined && record.live && record.policy.faults.mutation !== undefined && this.#isTouched(record);
+    if (!governed && this.#plaintext === undefined) return undefined;
+    this.#plaintext ??= new FlowPlaintext(this.#router.events);
+    this.#plaintext.bind(governed ? record : undefined, governed ? this.named?.key.flowHash : undefined);
+    return this.#plaintext;
+  }
+
   setKeepAlive(enable: boolean, delaySeconds: number): void {
     this.client.setKeepAlive(enable, delaySeconds);
+  }
+
+  /** Whether the rules touch the flow. Those on server names were judged by the relay, when it saw the hello. */
+  #isTouched({ policy }: ScopeRecord): boolean {
+    const named = policy.targets?.some(({ sni }) => sni !== undefined) === true;
+    return named ? this.named?.info.governs === true : mayTouch(policy, this);
   }
 
   startTls(offset: number): void {
@@ -294,6 +317,7 @@ class RoutedFlow implements SteeredFlow {
   }
 
   closed(how: CloseKind): void {
+    this.#plaintext?.stop();
     this.#router.closed(this);
     this.client.close(how);
   }

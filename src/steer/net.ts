@@ -24,6 +24,7 @@ import {
   watchReads,
 } from "./sockets.ts";
 import type { Asked } from "./sockets.ts";
+import { patchPlaintext, watchPlaintext } from "./plaintext.ts";
 import { Steering } from "./steering.ts";
 import type { Bound, Originals } from "./steering.ts";
 
@@ -75,6 +76,7 @@ export function patchNet(patches: Patches, router: Router): void {
     });
   }
 
+  patchPlaintext(patches, router);
   for (const name of ["write", "end"] as const) {
     patches.replace(net.Socket.prototype, name, (original) => {
       return function (this: Socket, ...args: unknown[]): unknown {
@@ -96,6 +98,7 @@ export function patchNet(patches: Patches, router: Router): void {
         markSteered(this, steered);
         translateErrors(this as unknown as Socket, steered);
         watchReads(handle, this as unknown as Socket, tcp.ownerSymbol, steered);
+        watchPlaintext(this as unknown as Socket, steered);
       }
       return handle;
     };

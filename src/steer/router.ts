@@ -53,6 +53,14 @@ export interface DialFailure {
 /** How a handle was closed: with a FIN, with a reset, or only here because another process has it now. */
 export type CloseKind = "close" | "reset" | "sent away";
 
+/** Changes the plaintext of a TLS flow. Direction 0 is what the program writes, 1 what it reads. */
+export interface Plaintext {
+  /** Returns what goes on now. What is held back comes with the next bytes, or through `later` when none follow in time. */
+  pass(direction: 0 | 1, bytes: Uint8Array, later: (bytes: Uint8Array) => void): Uint8Array;
+  /** What is held back, when nothing follows. */
+  end(direction: 0 | 1): Uint8Array;
+}
+
 /** One steered connection, from the program's side. */
 export interface SteeredFlow {
   /**
@@ -62,8 +70,10 @@ export interface SteeredFlow {
   useBy(caller: Caller, offset: () => number, request: boolean): void;
   /** The program waits for an answer to what it writes from `offset` on, or from a little later. */
   arm(offset: number, tls: boolean): void;
+  /** What mutates the flow's plaintext at present; undefined: nothing does. */
+  plaintext(): Plaintext | undefined;
   setKeepAlive(enable: boolean, delaySeconds: number): void;
-  /** TLS is put on top of the flow: its hello begins at this uplink byte. */
+  /** TLS carries the flow: its hello begins at this uplink byte, and what follows on the wire is ciphertext. */
   startTls(offset: number): void;
   /** A request of an HTTP/2 session was made; its first header came; its stream closed. */
   requestOpened(request: number): void;

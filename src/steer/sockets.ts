@@ -50,6 +50,8 @@ export interface Steered {
   waiting: boolean;
   /** The program has read something since its latest write: its next write begins a request. */
   answered: boolean;
+  /** Plaintext that TLS gets before what the program writes next. */
+  heldBack?: Uint8Array | undefined;
 }
 
 export function markConnect(socket: Socket, origin: Origin | undefined, asked: Asked | undefined): void {
@@ -123,7 +125,7 @@ export function isOutbound(socket: Socket, TCP: TcpClass): boolean {
   return (handle._parent ?? handle) instanceof TCP;
 }
 
-function isTls(socket: Socket): boolean {
+export function isTls(socket: Socket): boolean {
   return (socket as unknown as Marked)._handle?._parent !== undefined;
 }
 

@@ -11,6 +11,7 @@ import { ECANCELED, ECONNRESET, EINVAL, ENOTCONN, connectException, errnoExcepti
 import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
 import { hide } from "./patches.ts";
 import type { CloseKind, DialFailure, Endpoint, Origin, Router, SteeredFlow } from "./router.ts";
+import { watchPlaintext } from "./plaintext.ts";
 import { askedOf, markSteered, translateErrors, watchReads } from "./sockets.ts";
 import type { Steered } from "./sockets.ts";
 
@@ -101,6 +102,10 @@ export class Steering {
     // TLS reads through a wrap of its own.
     const reader = (this.#socket as unknown as { _handle: StreamHandle | null })._handle ?? this.#handle;
     watchReads(reader, this.#socket, this.#tcp.ownerSymbol, steered);
+    if (reader._parent !== undefined) {
+      steered.flow.startTls(0);
+      watchPlaintext(this.#socket, steered);
+    }
     return 0;
   }
 

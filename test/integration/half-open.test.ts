@@ -5,7 +5,7 @@ import { constants } from "node:os";
 import pg from "pg";
 import { Agent, fetch as undiciFetch } from "undici";
 import { faultScope, install, isInjected, reset, uninstall, withFaults } from "faultcore";
-import type { HalfOpenFields, PolicyFields } from "faultcore";
+import type { PolicyFields } from "faultcore";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { failureOf, nowMs } from "../helpers/measure.ts";
 import { listen, serve } from "../helpers/peers.ts";
@@ -14,7 +14,7 @@ import { until, runtime } from "../helpers/runtime.ts";
 import { startPostgres } from "../helpers/servers.ts";
 import { talk } from "../helpers/worker-peer.ts";
 
-type Failure = Exclude<HalfOpenFields["error"], "silent" | undefined>;
+type Failure = Exclude<NonNullable<PolicyFields["halfOpen"]>["error"], "silent" | undefined>;
 const CODES: Readonly<Record<Failure, "ECONNRESET" | "EHOSTUNREACH">> = {
   reset: "ECONNRESET",
   refused: "ECONNRESET",

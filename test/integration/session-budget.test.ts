@@ -2,7 +2,7 @@ import { once } from "node:events";
 import net from "node:net";
 import { constants } from "node:os";
 import { faultScope, install, isInjected, reset, uninstall, withFaults } from "faultcore";
-import type { FaultScope, SessionBudgetFields } from "faultcore";
+import type { FaultScope, PolicyFields } from "faultcore";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { nowMs } from "../helpers/measure.ts";
 import { serve } from "../helpers/peers.ts";
@@ -68,7 +68,7 @@ function expectReadError(error: NodeJS.ErrnoException, code: "ECONNRESET" | "EHO
 const spent = (scope: FaultScope): Promise<void> =>
   until("the budget's event", () => scope.report().faults["session_budget"] !== undefined);
 
-const limited = (budget: SessionBudgetFields): FaultScope => faultScope({ sessionBudget: budget });
+const limited = (budget: NonNullable<PolicyFields["sessionBudget"]>): FaultScope => faultScope({ sessionBudget: budget });
 
 beforeAll(() => install({ steer: "always" }));
 afterEach(() => reset());
