@@ -92,8 +92,8 @@ export function withFlow(socket: object, use: (steered: Steered) => void, writer
   const steered = marked[kSteered];
   if (steered !== undefined) use(steered);
   if (marked[kOrigin] !== undefined && marked.connecting === true) {
-    if (marked[kEarly] === undefined) hide(socket, kEarly, { uses: [], writer: undefined });
-    const early = marked[kEarly]!;
+    // An assignment, because a session of HTTP/2 hands out a proxy of its socket that passes no definition on. Hidden since `markConnect`.
+    const early = (marked[kEarly] ??= { uses: [], writer: undefined });
     if (writer === undefined || early.writer !== writer) early.uses.push(use);
     early.writer = writer;
     return true;

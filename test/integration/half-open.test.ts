@@ -70,9 +70,9 @@ describe("half_open with an error", () => {
         await until("the first answer", () => got() === 100);
         socket.write(Buffer.alloc(100));
         expectReadError(await failed, CODES[error]);
+        await until("the peer's reset", () => peer.ends.length > 0);
         expect([peer.got(), got()]).toEqual([150, 100]);
       });
-      await until("the peer's reset", () => peer.ends.length > 0);
       expect(peer.ends).toEqual(["ECONNRESET"]);
       expect(scope.report().faults["half_open"]).toMatchObject({ count: 1, codes: { [CODES[error]]: 1 } });
     });
@@ -86,6 +86,7 @@ describe("half_open with an error", () => {
       socket.write(Buffer.alloc(20));
       expectReadError(await failed, "ECONNRESET");
       expect(nowMs() - began).toBeGreaterThanOrEqual(80);
+      await until("the peer's reset", () => peer.ends.length > 0);
       expect([peer.got(), got()]).toEqual([10, 0]);
     });
   });
@@ -119,6 +120,7 @@ describe("half_open with an error", () => {
     await withFaults({ halfOpen: { after: "8b" } }, async () => {
       socket.write(Buffer.alloc(10));
       expectReadError(await failed, "ECONNRESET");
+      await until("the peer's reset", () => peer.ends.length > 0);
       expect(peer.got()).toBe(1008);
     });
   });
