@@ -90,8 +90,8 @@ export function withFlow(socket: object, use: (steered: Steered) => void, writer
   const steered = marked[kSteered];
   if (steered !== undefined) use(steered);
   if (marked[kOrigin] !== undefined && marked.connecting === true) {
-    if (marked[kEarly] === undefined) hide(socket, kEarly, { uses: [], writer: undefined });
-    const early = marked[kEarly]!;
+    // Hidden already, and assigned: the proxy that an HTTP/2 session hands out passes that on.
+    const early = (marked[kEarly] ??= { uses: [], writer: undefined });
     if (writer === undefined || early.writer !== writer) early.uses.push(use);
     early.writer = writer;
     return true;
