@@ -57,6 +57,14 @@ for (const { path, name } of [{ path: process.execPath, name: `this Node (${proc
       expect(seen?.scenarios).toBeGreaterThan(0);
     });
 
+    it("fails lookups as every other version does, whichever way they are made", async () => {
+      const lines = jsonLines<[way: string, error: NodeJS.ErrnoException, injected: boolean]>(await run(path, [fixture("lookups")]));
+      expect(lines.pop()).toEqual(["restored", true]);
+      const codes = lines.map(([, { code }]) => code);
+      expect([codes.length, new Set(codes)]).toEqual([38, new Set(["ENOTFOUND", "EAI_AGAIN", "ETIMEOUT"])]);
+      expect(lines.every(([, , injected]) => injected)).toBe(true);
+    });
+
     it("does so with --frozen-intrinsics", async () => {
       check(await run(path, ["--frozen-intrinsics", fixture("smoke")]));
     });
