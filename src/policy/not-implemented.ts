@@ -12,7 +12,6 @@ type Policy = PolicyOf<Read>;
 
 /** What counts as use of a field. */
 const USES: readonly { readonly field: keyof Policy; readonly used?: (policy: Policy) => boolean }[] = [
-  { field: "correlatedLoss" },
   { field: "halfOpen" },
   { field: "packetDuplicate" },
   { field: "packetReorder" },
@@ -20,7 +19,6 @@ const USES: readonly { readonly field: keyof Policy; readonly used?: (policy: Po
   { field: "payloadMutation", used: (policy) => policy.payloadMutation?.enabled !== false },
   { field: "schedule" },
   { field: "rateShare", used: (policy) => policy.rateShare === "scope" },
-  { field: "congestion", used: (policy) => policy.congestion !== "none" },
 ];
 
 /** What a rule uses; `field` is the field of a mapping that says so. */
