@@ -211,7 +211,7 @@ export interface PolicyOf<V extends Values> extends DirectionOf<V> {
   downlink?: DirectionOf<V> | undefined;
   /** `flow`: each connection has its own link; `scope`: all flows of the scope share one. Default flow. */
   rateShare?: "flow" | "scope" | undefined;
-  /** Window of the virtual TCP sender of a lossy flow. Default none. */
+  /** Window of the virtual TCP sender. Default cubic where packets are lost, none elsewhere. */
   congestion?: "reno" | "cubic" | "none" | undefined;
   /** Gilbert-Elliott loss; replaces `packetLoss`. All four probabilities are needed. */
   correlatedLoss?: CorrelatedLossOf<V> | undefined;

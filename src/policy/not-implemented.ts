@@ -12,12 +12,10 @@ type Policy = PolicyOf<Read>;
 
 /** What counts as use of a field. */
 const USES: readonly { readonly field: keyof Policy; readonly used?: (policy: Policy) => boolean }[] = [
-  { field: "correlatedLoss" },
   { field: "packetDuplicate" },
   { field: "packetReorder", used: (policy) => policy.packetReorder?.stream !== "swap" },
   { field: "schedule" },
   { field: "rateShare", used: (policy) => policy.rateShare === "scope" },
-  { field: "congestion", used: (policy) => policy.congestion !== "none" },
 ];
 
 /** What a rule uses; `field` is the field of a mapping that says so. */

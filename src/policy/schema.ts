@@ -51,9 +51,11 @@ export const policySchema: z.ZodType<PolicyOf<Read>, PolicyOf<Written>> = group(
         default: "flow",
       },
     ).optional(),
-    congestion: choice("Window of the virtual TCP sender of a lossy flow. Default none.", ["reno", "cubic", "none"], {
-      default: "none",
-    }).optional(),
+    congestion: choice("Window of the virtual TCP sender. Default cubic where packets are lost, none elsewhere.", [
+      "reno",
+      "cubic",
+      "none",
+    ]).optional(),
     correlatedLoss: described(
       faults.correlatedLossSchema.optional(),
       "Gilbert-Elliott loss; replaces `packetLoss`. All four probabilities are needed.",

@@ -2,7 +2,7 @@
  * Bulk throughput of real TCP under random loss, to hold the model against.
  *
  * Measured with Linux 6.18: a sender and a receiver in network namespaces of their own, TUN devices with an MTU of 1500 and without offloads,
- * and a user-space link between them: 100 Mbit/s, half of the round trip in each direction, a queue without bounds, independent loss of
+ * and a user-space link between them: 100 Mbit/s (or what a row says), half of the round trip in each direction, a queue without bounds, independent loss of
  * data packets only, acknowledgements kept. Default settings otherwise (timestamps on: 1448 bytes of payload per packet).
  * Goodput: bytes that the receiving program had read 45 s after the connection was made, ÷ 45 s. The start-up counts, so the rare-loss
  * cells are above the equilibrium that formulas give, and scatter: the standard error is that of the mean.
@@ -11,12 +11,14 @@ export interface MeasuredCell {
   readonly algorithm: "reno" | "cubic";
   readonly rttMs: number;
   readonly loss: number;
+  readonly linkMbps: number;
   readonly mbps: number;
   readonly errorMbps: number;
   readonly runs: number;
 }
 
-type Row = readonly [rttMs: number, loss: number, reno: readonly [number, number], cubic: readonly [number, number]];
+type Mean = readonly [mbps: number, errorMbps: number];
+type Row = readonly [rttMs: number, loss: number, reno: Mean, cubic: Mean, linkMbps?: number];
 
 const TEN_RUNS: readonly Row[] = [
   [10, 0.02, [8.584, 0.104], [7.594, 0.056]],
@@ -32,6 +34,14 @@ const TEN_RUNS: readonly Row[] = [
   [200, 0.01, [0.721, 0.034], [0.807, 0.039]],
 ];
 
+/** Links that the transfer fills from time to time, so that its packets queue. */
+const EIGHT_RUNS: readonly Row[] = [
+  [20, 0.01, [4.329, 0.038], [4.257, 0.026], 5],
+  [50, 0.01, [2.333, 0.035], [2.268, 0.028], 4],
+  [50, 0.001, [8.205, 0.126], [8.423, 0.129], 10],
+  [100, 0.001, [5.288, 0.196], [5.606, 0.389], 10],
+];
+
 /** Measured before, one run of 45 s each: no standard error is known. */
 const SINGLE_RUNS: readonly Row[] = [
   [20, 0.01, [6.34, 0], [5.61, 0]],
@@ -42,10 +52,10 @@ const SINGLE_RUNS: readonly Row[] = [
 
 const cells = (rows: readonly Row[], runs: number): MeasuredCell[] =>
   (["reno", "cubic"] as const).flatMap((algorithm) =>
-    rows.map(([rttMs, loss, reno, cubic]) => {
+    rows.map(([rttMs, loss, reno, cubic, linkMbps = 100]) => {
       const [mbps, errorMbps] = algorithm === "reno" ? reno : cubic;
-      return { algorithm, rttMs, loss, mbps, errorMbps, runs };
+      return { algorithm, rttMs, loss, linkMbps, mbps, errorMbps, runs };
     }),
   );
 
-export const LINUX_CELLS: readonly MeasuredCell[] = [...cells(TEN_RUNS, 10), ...cells(SINGLE_RUNS, 1)];
+export const LINUX_CELLS: readonly MeasuredCell[] = [...cells(TEN_RUNS, 10), ...cells(EIGHT_RUNS, 8), ...cells(SINGLE_RUNS, 1)];
