@@ -43,6 +43,9 @@ export interface FaultcoreErrorDetails {
   readonly cause?: unknown;
 }
 
+/** The mark of the class, in every copy of the package. */
+const kOurs = Symbol.for("faultcore.FaultcoreError");
+
 /**
  * An error of faultcore's own making: bad input, a limit, a relay that died.
  *
@@ -68,6 +71,16 @@ export class FaultcoreError extends Error {
     this.policy = details.policy;
     this.file = details.file;
     this.line = details.line;
+  }
+
+  /** Copies of the package share one runtime, so an error may come from another copy (test files of Jest's ESM mode have one each). */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== FaultcoreError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === "object" && value !== null && kOurs in value;
+  }
+
+  static {
+    Object.defineProperty(this.prototype, kOurs, { value: true });
   }
 
   // As Node's own errors print: the code is part of the name in the stack, not of the message.

@@ -4,6 +4,7 @@
  * A call opens one scope of its own with the fields of the scope around it (or the activation), and the effects over them. Effects that
  * are stacked make one wrapper, and one scope per call, whatever their order; of two that set the same field, the inner one wins.
  */
+import { FaultcoreError } from "../errors.ts";
 import type {
   ConnectionErrorFields,
   CorrelatedLossFields,
@@ -45,8 +46,12 @@ export class Effects {
     this.#policies = policies;
   }
 
-  /** Throws `ERR_FAULTCORE_INVALID_POLICY` for a bad value. */
+  /** Throws `ERR_FAULTCORE_INVALID_POLICY` for a bad value, `ERR_FAULTCORE_INVALID_ARGUMENT` for none. */
   effect(label: string, fields: PolicyFields): FaultWrapper {
+    // A field that is undefined is absent: the effect would do nothing, and say nothing.
+    if (Object.values(fields).every((value) => value === undefined)) {
+      throw new FaultcoreError("ERR_FAULTCORE_INVALID_ARGUMENT", `${label}() takes the value of its field, but got nothing`);
+    }
     const own = this.#policies.inline(fields);
     return makeWrapper(`${label}()`, (fn) => {
       const below = this.#stacks.get(fn);

@@ -110,6 +110,7 @@ it("Two copies of the package in one process are one runtime", async () => {
     const ended = await node([fixture("two-copies"), ...entries, String(peer.port)]);
     expect(jsonLines(ended)).toEqual([
       {
+        errorOfBoth: [true, true, false],
         different: true,
         patchedOnce: true,
         policies: ["refused"],

@@ -102,6 +102,14 @@ describe("effects", () => {
     }
   });
 
+  it("refuse no value at all, which would fault nothing and say nothing", () => {
+    for (const make of [layer.latency, layer.rate, layer.timeout, layer.uplink, layer.connectionError] as ((
+      value?: unknown,
+    ) => unknown)[]) {
+      expect(() => make()).toThrow(expect.objectContaining({ code: "ERR_FAULTCORE_INVALID_ARGUMENT" }));
+    }
+  });
+
   it("that are stacked make one scope, in any order", () => {
     const { latency, jitter, timeout, uplink } = layer;
     const all = [latency("50ms"), jitter("10ms"), timeout({ connect: "1s" }), timeout({ recv: "2s" }), uplink({ latency: "5ms" })];
