@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -67,6 +68,15 @@ describe.concurrent("faultcore run passes through", () => {
     expect(await died.ended).toMatchObject({ code: null, signal: "SIGTERM" });
   });
 
+  it("Ctrl-C once, since the terminal gives it to the program too, also with its input redirected", async ({ skip }) => {
+    if (process.platform !== "linux" || spawnSync("script", ["--version"]).error !== undefined) skip("needs script(1) of util-linux");
+    const command = [process.execPath, dist("cli/main.js"), "run", ...slow(fixture("endings"), "ctrl-c")];
+    const shell = `exec ${command.map((part) => `'${part}'`).join(" ")} < /dev/null`;
+    const { stdout, ...ended } = await start("script", ["-qec", shell, "/dev/null"]).ended;
+    expect(stdout).toContain("pressed 20x, interrupted 20x");
+    expect(ended).toMatchObject({ code: 0, signal: null });
+  });
+
   it("arguments, also those that look like its own options", async () => {
     const args = ["--policy", "x", "--seed", "--", "a b", "", "*"];
     expect(jsonLines(await run(slow(fixture("endings"), "argv", ...args)))).toEqual([args]);
@@ -116,6 +126,7 @@ describe.concurrent("faultcore run refuses, with one clear line, exit code 2 and
     "no policy file": [() => ["--policy", "slow", ...marked], /--policies/],
     "no policy name": [() => ["--policies", policies, ...marked], /--policy/],
     "no command": [() => ["--policies", policies, "--policy", "slow"], /command/i],
+    "an empty command": [() => ["--policies", policies, "--policy", "slow", "--", ""], /command/i],
     "a command that does not exist": [
       () => ["--policies", policies, "--policy", "slow", "--", "no-such-program-here"],
       /no-such-program-here/,

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { resolve } from "node:path";
+import { isatty } from "node:tty";
 import { FaultcoreError, checkPolicy, loadPolicies, runSeed } from "../../index.ts";
 
 export interface RunOptions {
@@ -18,7 +19,7 @@ const FORWARDED: readonly NodeJS.Signals[] = ["SIGTERM", "SIGHUP", "SIGQUIT", "S
 /** Resolves when the command has ended; its exit code or signal is then this process's own. */
 export async function runCommand(options: RunOptions): Promise<void> {
   const [file, ...args] = options.command;
-  if (file === undefined) {
+  if (file === undefined || file === "") {
     throw new FaultcoreError(
       "ERR_FAULTCORE_INVALID_ARGUMENT",
       "No command to run: give it after --, as in `faultcore run … -- node app.js`.",
@@ -53,8 +54,8 @@ function start(file: string, args: readonly string[], env: NodeJS.ProcessEnv): P
   return new Promise((done, fail) => {
     const child = spawn(file, args, { stdio: "inherit", env });
     const forward = (signal: NodeJS.Signals): void => {
-      // From a terminal Ctrl-C reaches the whole process group: the command has it already.
-      if (signal === "SIGINT" && process.stdin.isTTY) return;
+      // From a terminal Ctrl-C reaches the whole process group: the command has it already. One of the streams may be redirected.
+      if (signal === "SIGINT" && [0, 1, 2].some((stream) => isatty(stream))) return;
       child.kill(signal);
     };
     for (const signal of FORWARDED) process.on(signal, forward);
