@@ -8,11 +8,26 @@ import type { Later } from "../local/plaintext-mutation.ts";
 import type { ScopeRecord } from "../scope/record.ts";
 import type { Plaintext } from "../steer/router.ts";
 import { readScope } from "../table/scopes.ts";
+import { mayTouch } from "./flow-names.ts";
+import type { FlowTarget, Named } from "./flow-names.ts";
 import { recordLocal } from "./local-events.ts";
 import type { LocalEventHost } from "./local-events.ts";
 
 /** One for all flows of the thread: it has at most one timer. */
 const clock = new DeadlineClock("normal");
+
+interface BoundFlow extends FlowTarget {
+  readonly record: ScopeRecord | undefined;
+  readonly named: Named | undefined;
+}
+
+/** Whether a live scope mutates the flow. Rules on server names were judged by the relay, when it saw the hello. */
+export function mutating(flow: BoundFlow): boolean {
+  const { record, named } = flow;
+  if (record?.live !== true || record.policy.faults.mutation === undefined) return false;
+  const byName = record.policy.targets?.some(({ sni }) => sni !== undefined) === true;
+  return byName ? named?.info.governs === true : mayTouch(record.policy, flow);
+}
 
 export class FlowPlaintext implements Plaintext {
   readonly #host: LocalEventHost;
@@ -25,12 +40,13 @@ export class FlowPlaintext implements Plaintext {
     this.#host = host;
   }
 
-  /** The flow is bound to this scope (undefined: to none that mutates it), in which it has this name. */
-  bind(record: ScopeRecord | undefined, flowHash: bigint | undefined): void {
+  /** What mutates the flow: the scope that it is bound to, and its name there; undefined: nothing. */
+  bind(named: Named | undefined): void {
+    const flowHash = named?.key.flowHash;
     if (flowHash === this.#flowHash) return;
     for (const direction of [0, 1] as const) this.#left[direction].push(...(this.#mutation?.rest(direction) ?? []));
     this.#flowHash = flowHash;
-    this.#mutation = record === undefined || flowHash === undefined ? undefined : this.#mutate(record, flowHash);
+    this.#mutation = named === undefined ? undefined : this.#mutate(named.record, named.key.flowHash);
   }
 
   #mutate(record: ScopeRecord, flowHash: bigint): PlaintextMutation | undefined {

@@ -5,18 +5,16 @@
  * times or other scopes.
  */
 import { clockNs } from "../internal/clock.ts";
-import type { RelayClient } from "../relay/client.ts";
 import type { FlowClient, FlowKey } from "../relay/flow-client.ts";
-import type { UseKind } from "../policy/registry.ts";
 import { currentScope } from "../scope/frames.ts";
 import type { ScopeRecord } from "../scope/record.ts";
 import type { Caller, CloseKind, DialRequest, Lookup, LookupKind, Origin, Plaintext, Router, SteeredFlow } from "../steer/router.ts";
-import { FlowPlaintext } from "./flow-plaintext.ts";
+import { FlowPlaintext, mutating } from "./flow-plaintext.ts";
 import { mayTouch, nameFlow, noteSkipped } from "./flow-names.ts";
 import type { Named } from "./flow-names.ts";
 import type { KnownName } from "./host-names.ts";
 import type { LocalEventHost } from "./local-events.ts";
-import type { Lookups } from "./lookups.ts";
+import type { RouterHost } from "./router-host.ts";
 import { isLimited } from "./uses.ts";
 
 const UNBOUND: FlowKey = { scope: 0, flowHash: 0n, ordinal: 0 };
@@ -35,24 +33,6 @@ interface Captured {
 }
 
 const [NOBODY, SHIELDED]: readonly [Captured, Captured] = [{ record: undefined }, { record: null }];
-
-/** What the router asks of the runtime. */
-export interface RouterHost extends LocalEventHost {
-  client(): RelayClient;
-  readonly lookups: Lookups;
-  /** The process-wide activation, also one of another thread. */
-  activation(): ScopeRecord | undefined;
-  readonly steerAll: boolean;
-  isBusy(): boolean;
-  threadPath(): string;
-  /** Called before each connect of this process: patches what was loaded meanwhile. */
-  beforeConnect(): void;
-  warnUnsteered(): void;
-  /** The live scope of the call that returned this socket. */
-  ownerOf(socket: object): ScopeRecord | undefined;
-  /** Counts a use; false where the policy leaves it alone (`skip`, `times`). */
-  takeUse(record: ScopeRecord, kind: UseKind): boolean;
-}
 
 export class FlowRouter implements Router {
   readonly #host: RouterHost;
@@ -256,22 +236,15 @@ class RoutedFlow implements SteeredFlow {
   }
 
   plaintext(): Plaintext | undefined {
-    const { record } = this;
-    const governed = record !== undefined && record.live && record.policy.faults.mutation !== undefined && this.#isTouched(record);
-    if (!governed && this.#plaintext === undefined) return undefined;
+    const named = mutating(this) ? this.named : undefined;
+    if (named === undefined && this.#plaintext === undefined) return undefined;
     this.#plaintext ??= new FlowPlaintext(this.#router.events);
-    this.#plaintext.bind(governed ? record : undefined, governed ? this.named?.key.flowHash : undefined);
+    this.#plaintext.bind(named);
     return this.#plaintext;
   }
 
   setKeepAlive(enable: boolean, delaySeconds: number): void {
     this.client.setKeepAlive(enable, delaySeconds);
-  }
-
-  /** Whether the rules touch the flow. Those on server names were judged by the relay, when it saw the hello. */
-  #isTouched({ policy }: ScopeRecord): boolean {
-    const named = policy.targets?.some(({ sni }) => sni !== undefined) === true;
-    return named ? this.named?.info.governs === true : mayTouch(policy, this);
   }
 
   startTls(offset: number): void {

@@ -34,7 +34,7 @@ import { Lookups } from "./lookups.ts";
 import { DEFAULT_OPTIONS } from "./options.ts";
 import type { RuntimeOptions } from "./options.ts";
 import { FlowRouter } from "./router.ts";
-import type { RouterHost } from "./router.ts";
+import type { RouterHost } from "./router-host.ts";
 import { randomSeed, seedFromEnvironment } from "./seed.ts";
 import { showEvent } from "./show-event.ts";
 import { takeUse } from "./uses.ts";

@@ -78,7 +78,7 @@ describe("payload_mutation on plain TCP", () => {
       (await echoed({ type: "corrupt_bytes", corruptCount: 7, corruptSeed }, message)).text;
     const first = await corrupt("5");
     expect(first).toHaveLength(500);
-    expect([...first].filter((character) => character !== "m")).toHaveLength(7);
+    expect(first.replaceAll("m", "")).toHaveLength(7);
     expect(await corrupt("6")).not.toBe(first);
   });
 
@@ -150,7 +150,9 @@ describe("payload_mutation on TLS sockets of this process", () => {
       expect(await conversation.ask("hello hello")).toBe("goodbye goodbye");
       await conversation.close();
     });
-    expect(scope.events().map(({ direction, decision }) => [direction, decision])).toEqual(Array(3).fill(["uplink", "replace_pattern"]));
+    expect(scope.events().map(({ direction, decision }) => [direction, decision])).toEqual(
+      Array.from({ length: 3 }, () => ["uplink", "replace_pattern"]),
+    );
     expect(scope.report().injected).toBe(3);
   });
 
@@ -241,7 +243,7 @@ describe("payload_mutation on TLS sockets of this process", () => {
   it("HTTP/2 over TLS is not reached: nothing is changed, and the report says that the fault was silent", async () => {
     const server = http2.createSecureServer({ key: localhost.key, cert: localhost.cert });
     server.on("stream", (stream) => stream.end("well, hello!"));
-    await using peer = await listen(server as unknown as net.Server);
+    await using peer = await listen(server);
     const scope = faultScope(policy(replace));
     await scope.run(async () => {
       const session = http2.connect(`https://localhost:${peer.port}`, { ca: authority });
@@ -266,7 +268,7 @@ describe('packet_reorder with stream: "swap"', () => {
     });
     expect(text).toHaveLength(message.length);
     expect(text).not.toBe(message);
-    expect([...text].toSorted().join("")).toBe(message);
+    expect(Buffer.compare(Buffer.from(text, "latin1").toSorted(), Buffer.from(message, "latin1"))).toBe(0);
     expect(scope.events().some(({ decision }) => decision === "swapped")).toBe(true);
   });
 

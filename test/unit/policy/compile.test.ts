@@ -93,11 +93,8 @@ describe("seeds", () => {
 
 describe("what no engine serves yet", () => {
   const all: PolicyFields = {
-    half_open: { error: "silent" },
     packet_duplicate: { prob: "1%" },
     packetReorder: { prob: "1%" },
-    session_budget: { max_ops: 1 },
-    payload_mutation: { type: "none" },
     schedule: { kind: "ramp", ramp: "1s" },
     rate_share: "scope",
   };
