@@ -14,12 +14,9 @@ type Policy = PolicyOf<Read>;
 const USES: readonly { readonly field: keyof Policy; readonly used?: (policy: Policy) => boolean }[] = [
   { field: "correlatedLoss" },
   { field: "halfOpen" },
-  { field: "packetDuplicate" },
-  { field: "packetReorder" },
+  { field: "packetReorder", used: (policy) => policy.packetReorder?.stream === "swap" },
   { field: "sessionBudget" },
   { field: "payloadMutation", used: (policy) => policy.payloadMutation?.enabled !== false },
-  { field: "schedule" },
-  { field: "rateShare", used: (policy) => policy.rateShare === "scope" },
   { field: "congestion", used: (policy) => policy.congestion !== "none" },
 ];
 

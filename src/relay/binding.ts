@@ -1,6 +1,8 @@
 /** A flow under a scope: the policy, whether its rules touch the flow, and the engines of the two directions. */
 import { DirectionEngine } from "../engine/direction.ts";
+import { Draws } from "../engine/draw.ts";
 import { timeoutDecision } from "../engine/faults/timeout.ts";
+import { Severity } from "../engine/severity.ts";
 import type { Decision, Direction, DirectionFaults, DrawKey } from "../engine/types.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { judgeTargets } from "../policy/targets.ts";
@@ -15,18 +17,21 @@ export class FlowBinding {
   readonly flowHash: bigint;
   readonly policy: CompiledPolicy;
   readonly key: DrawKey;
+  /** How severely the policy acts, and when. */
+  readonly severity: Severity;
   /** Whether the opener's connect rolled the connection faults already: then a first use does not roll again. */
   readonly fromConnect: boolean;
   up: DirectionEngine | undefined;
   down: DirectionEngine | undefined;
   readonly #context: RelayContext;
 
-  constructor(context: RelayContext, binding: Binding, policy: CompiledPolicy, seed: bigint, bornBound: boolean) {
+  constructor(context: RelayContext, binding: Binding, { policy, seed, anchorNs }: Judged, bornBound: boolean) {
     this.#context = context;
     this.scope = binding.scope;
     this.flowHash = binding.flowHash;
     this.policy = policy;
     this.key = { seed, flowHash: binding.flowHash };
+    this.severity = new Severity(policy.faults.schedule, anchorNs);
     this.fromConnect = bornBound && binding.sequence === 0;
   }
 
@@ -37,11 +42,29 @@ export class FlowBinding {
   }
 
   #engine(direction: Direction, peerRttNs: number): DirectionEngine | undefined {
-    const { uplink, downlink } = this.policy.faults;
+    const { uplink, downlink, rateShare } = this.policy.faults;
     const faults = direction === UPLINK ? uplink : downlink;
     if (!shapesTcp(faults)) return undefined;
     const rttNs = uplink.latencyNs + downlink.latencyNs + (uplink.jitterNs + downlink.jitterNs) / 2 + peerRttNs;
-    return new DirectionEngine({ direction, faults, key: this.key, rttNs, onDecision: (decision) => this.record(decision) });
+    const { key } = this;
+    const severityAt = this.severity.constant ? undefined : (atNs: number): number => this.severity.at(atNs);
+    const shared = rateShare === "scope" && faults.rateBps !== Infinity;
+    const link = shared ? this.#context.link(this.scope, direction, faults.rateBps, severityAt) : undefined;
+    return new DirectionEngine({ direction, faults, key, rttNs, severityAt, link, onDecision: (decision) => this.record(decision) });
+  }
+
+  /** `timeout.connect` of a connect that begins now. */
+  connectNs(nowNs: number): number | undefined {
+    return this.#timeoutActs(nowNs) ? this.policy.faults.timeout.connectNs : undefined;
+  }
+
+  /** `timeout.recv` of a request that is sent now. */
+  recvNs(nowNs: number): number | undefined {
+    return this.#timeoutActs(nowNs) ? this.policy.faults.timeout.recvNs : undefined;
+  }
+
+  #timeoutActs(nowNs: number): boolean {
+    return this.severity.constant || this.severity.acts(new Draws(this.key), "timeout", nowNs);
   }
 
   recordReceiveTimeout(nowNs: number): void {
@@ -55,13 +78,16 @@ export class FlowBinding {
 }
 
 function shapesTcp(faults: DirectionFaults): boolean {
-  const { latencyNs, jitterNs, lossPpm, correlatedLoss, rateBps, congestion } = faults;
-  return latencyNs > 0 || jitterNs > 0 || lossPpm > 0 || correlatedLoss !== undefined || rateBps !== Infinity || congestion !== "none";
+  const { latencyNs, jitterNs, lossPpm, correlatedLoss, rateBps, congestion, duplicate, reorder } = faults;
+  const lossy = lossPpm > 0 || correlatedLoss !== undefined;
+  const copied = duplicate !== undefined || reorder?.stream === "wait";
+  return latencyNs > 0 || jitterNs > 0 || lossy || rateBps !== Infinity || congestion !== "none" || copied;
 }
 
 interface Judged extends TargetDecision {
   readonly policy: CompiledPolicy;
   readonly seed: bigint;
+  readonly anchorNs: number;
 }
 
 /** Judges a flow by the rules of the binding's scope; undefined when the scope has ended. */
@@ -71,14 +97,14 @@ function judge(context: RelayContext, binding: Binding, dial: DialMessage, serve
   if (row === undefined || policy === undefined) return undefined;
   const { address, port, hostname } = dial;
   const decision = judgeTargets(policy.targets, { protocol: "tcp", address, port, hostname, sni: serverName });
-  return { ...decision, policy, seed: row.seed };
+  return { ...decision, policy, seed: row.seed, anchorNs: row.anchorNs };
 }
 
 function enter(context: RelayContext, binding: Binding, judged: Judged, fromConnect: boolean): FlowBinding | undefined {
-  const { governs, rule, policy, seed } = judged;
+  const { governs, rule } = judged;
   if (governs) countScope(context.table, binding.scope, "flows");
   context.post({ type: "bound", scope: binding.scope, flowHash: binding.flowHash, governs, rule });
-  return governs ? new FlowBinding(context, binding, policy, seed, fromConnect) : undefined;
+  return governs ? new FlowBinding(context, binding, judged, fromConnect) : undefined;
 }
 
 /**

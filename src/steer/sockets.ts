@@ -90,8 +90,8 @@ export function withFlow(socket: object, use: (steered: Steered) => void, writer
   const steered = marked[kSteered];
   if (steered !== undefined) use(steered);
   if (marked[kOrigin] !== undefined && marked.connecting === true) {
-    if (marked[kEarly] === undefined) hide(socket, kEarly, { uses: [], writer: undefined });
-    const early = marked[kEarly]!;
+    // Assigned, not defined: an HTTP/2 session's proxy of its socket passes on only that.
+    const early = (marked[kEarly] ??= { uses: [], writer: undefined });
     if (writer === undefined || early.writer !== writer) early.uses.push(use);
     early.writer = writer;
     return true;

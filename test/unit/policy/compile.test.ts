@@ -95,12 +95,9 @@ describe("what no engine serves yet", () => {
   const all: PolicyFields = {
     correlated_loss: { p_good_to_bad: "1%", p_bad_to_good: "1%", loss_good: "0%", loss_bad: "1%" },
     half_open: { error: "silent" },
-    packet_duplicate: { prob: "1%" },
-    packetReorder: { prob: "1%" },
+    packetReorder: { prob: "1%", stream: "swap" },
     session_budget: { max_ops: 1 },
     payload_mutation: { type: "none" },
-    schedule: { kind: "ramp", ramp: "1s" },
-    rate_share: "scope",
     congestion: "reno",
   };
   it.each(Object.entries(all))("is listed in the spelling of the source: %s", (field, value) => {
@@ -108,7 +105,8 @@ describe("what no engine serves yet", () => {
   });
 
   it.each<PolicyFields>([
-    { rateShare: "flow" },
+    { rateShare: "scope", schedule: { kind: "ramp", ramp: "1s" } },
+    { packetDuplicate: { prob: "1%" }, packetReorder: { prob: "1%" } },
     { congestion: "none" },
     { skip: 1, times: 1 },
     { payload_mutation: { enabled: false } },
