@@ -92,7 +92,7 @@ export function withFlow(socket: object, use: (steered: Steered) => void, writer
   const steered = marked[kSteered];
   if (steered !== undefined) use(steered);
   if (marked[kOrigin] !== undefined && marked.connecting === true) {
-    // An assignment, because a session of HTTP/2 hands out a proxy of its socket that passes no definition on. Hidden since `markConnect`.
+    // Assigned, not defined: an HTTP/2 session's proxy of its socket passes on only that.
     const early = (marked[kEarly] ??= { uses: [], writer: undefined });
     if (writer === undefined || early.writer !== writer) early.uses.push(use);
     early.writer = writer;
