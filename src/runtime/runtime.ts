@@ -58,6 +58,7 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
   #client: RelayClient | undefined;
   #patches: Patches | undefined;
   #http2Patched = false;
+  #completeDns: (() => void) | undefined;
   #seed: bigint | undefined;
   #warnedUnsteered = false;
   readonly #foreign = new ForeignActivation();
@@ -109,7 +110,7 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     const patches = new Patches();
     try {
       patchNet(patches, this.router);
-      patchDns(patches, this.router);
+      this.#completeDns = patchDns(patches, this.router);
       watchUndici(patches, this.router);
     } catch (error) {
       patches.restoreAll();
@@ -132,6 +133,7 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     this.scopes.endAll();
     this.#patches?.restoreAll();
     this.#patches = undefined;
+    this.#completeDns = undefined;
     this.#options = DEFAULT_OPTIONS;
     if (this.#client !== undefined && this.#client.openFlows === 0) {
       void this.#client.host.stop();
@@ -183,6 +185,7 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
 
   begin(policy: CompiledPolicy, ordinal: number, seed: bigint): number {
     if (this.#patches === undefined) this.install();
+    else this.#completeDns?.();
     const client = this.client();
     client.start();
     const policyId = client.policies.use(policy);

@@ -1,6 +1,5 @@
 /** The parts of `node:dns` that no documented API names: the requests of the system's resolver and the channels of the DNS client. */
 import dns from "node:dns";
-import { FaultcoreError } from "../errors.ts";
 
 /** A request as Node's JavaScript fills it in. `callback`, or `resolve` and `reject`, get what Node makes of the answer. */
 interface Request {
@@ -25,28 +24,27 @@ export interface ChannelHandle {
   cancel(this: ChannelHandle): void;
 }
 
-export interface LookupInternals {
-  readonly requests: LookupRequest;
-  readonly channels: ChannelHandle;
-}
-
 /**
  * An address to the system's resolver, and a name to Node, which so makes a request: that shows its class. Nobody is asked, no file is
  * read.
  */
 const SHORT_ADDRESS = "127.1";
 
-/** The prototypes of both. */
-export function findLookups(): LookupInternals {
-  const request = dns.lookup(SHORT_ADDRESS, () => {}) as unknown as object | undefined;
+/** What all requests of the system's resolver inherit from; undefined while `dns.lookup` is not Node's own: a mock must not be called. */
+export function findRequests(): LookupRequest | undefined {
+  // A mock may carry all properties of what it stands for, but not its text.
+  const isOwn = Function.prototype.toString.call(dns.lookup).includes("new GetAddrInfoReqWrap()");
+  const request = isOwn ? (dns.lookup(SHORT_ADDRESS, () => {}) as unknown) : undefined;
+  if (typeof request !== "object" || request === null) return undefined;
+  const prototype = Object.getPrototypeOf(request) as LookupRequest;
+  return prototype === Object.prototype ? undefined : prototype;
+}
+
+/** What all channels inherit from; undefined while `dns.Resolver` is not Node's own. */
+export function findChannels(): ChannelHandle | undefined {
+  const { resolve4 } = dns.Resolver.prototype ?? {};
+  if (typeof resolve4 !== "function") return undefined;
   const channel = (new dns.Resolver() as unknown as { readonly _handle?: ChannelHandle })._handle;
-  const requests = request && (Object.getPrototypeOf(request) as LookupRequest);
-  const channels = channel && (Object.getPrototypeOf(channel) as ChannelHandle);
-  if (requests && requests !== Object.prototype && channels && typeof channels.queryA === "function") return { requests, channels };
-  throw new FaultcoreError(
-    "ERR_FAULTCORE_INVALID_USE",
-    `Name lookups cannot be steered in this process (Node ${process.version}): node:dns does not use the requests that faultcore knows. ` +
-      "Another tool may have replaced them: import faultcore first.",
-    { expected: "Node 20.19 or later with an unpatched node:dns" },
-  );
+  const prototype = channel && (Object.getPrototypeOf(channel) as ChannelHandle);
+  return typeof prototype?.queryA === "function" ? prototype : undefined;
 }

@@ -12,6 +12,8 @@ import { failureOf, nowMs, timed } from "../helpers/measure.ts";
 import { serve } from "../helpers/peers.ts";
 import { fixture, jsonLines, node } from "../helpers/programs.ts";
 
+type Done = (error: Error | null, found: dns.LookupAddress[]) => void;
+
 const lookup = promisify(dns.lookup);
 const nxdomain: PolicyFields = { dns: { nxdomain: "100%" } };
 const hangs = (ms: number): PolicyFields => ({ dns: { timeout: `${ms}ms` } });
@@ -201,6 +203,42 @@ describe("fake timers", () => {
       vi.useRealTimers();
       install();
     }
+  });
+});
+
+describe("a lookup that a test has mocked", () => {
+  it("is left to the mock, which is not called more often for it, and is Node's own again when it is restored", async () => {
+    uninstall();
+    await using peer = await serve((socket) => socket.end());
+    const mock = vi.spyOn(dns, "lookup").mockImplementation(((_name: string, _options: unknown, done: Done) => {
+      done(null, [{ address: "127.0.0.1", family: 4 }]);
+    }) as never);
+    await withFaults(nxdomain, async () => {
+      const socket = net.connect({ port: peer.port, host: "mocked.test" });
+      await once(socket, "connect");
+      socket.destroy();
+    });
+    expect(mock).toHaveBeenCalledTimes(1);
+    mock.mockRestore();
+    expect((await failureOf(withFaults(nxdomain, () => lookup("localhost")))).code).toBe("ENOTFOUND");
+    expect((await failureOf(withFaults(nxdomain, () => promisify(dns.lookup)("localhost")))).code).toBe("ENOTFOUND");
+  });
+});
+
+describe("skip and times", () => {
+  it("count lookups by themselves: the second one fails, and then the names are back", async () => {
+    const scope = faultScope({ ...nxdomain, skip: 1, times: 1 });
+    const outcomes = await scope.run(async () => {
+      const seen: string[] = [];
+      for (let n = 0; n < 3; n++) seen.push(await lookup("localhost").then(String, (error: NodeJS.ErrnoException) => String(error.code)));
+      return seen;
+    });
+    expect(outcomes.map((outcome) => outcome === "ENOTFOUND")).toEqual([false, true, false]);
+    expect(scope.report().flows.map(({ governed, skipped }) => [governed, skipped])).toEqual([
+      [false, 1],
+      [true, 0],
+      [false, 1],
+    ]);
   });
 });
 
