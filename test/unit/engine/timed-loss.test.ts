@@ -1,4 +1,5 @@
 /** Loss that changes with time, as a schedule makes it: each transmission is judged at the moment when it leaves. */
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { planConnect } from "../../../src/engine/connect.ts";
 import { Draws } from "../../../src/engine/draw.ts";
@@ -160,4 +161,40 @@ test("a SYN is judged at its own time", () => {
   const common = { up, down: NO_FAULTS, timeoutConnectNs: undefined, connectionError: undefined, key: KEY, attempt: 0 };
   expect(planConnect({ ...common, severityAt: outage(0, 2.5 * S) }).dialAfterNs).toBe(3 * S);
   expect(planConnect({ ...common, severityAt: outage(5 * S, Infinity) }).dialAfterNs).toBe(0);
+});
+
+test("whatever the schedule: every byte comes out in order, and late calls change no release", () => {
+  const chunk = fc.record({ gapNs: fc.integer({ min: 0, max: S }), bytes: fc.integer({ min: 1, max: 20_000 }) });
+  const faults = fc.record({
+    lossPpm: fc.constantFrom(100_000, 1_000_000),
+    burst: fc.constantFrom(1, 4),
+    rateBps: fc.constantFrom(Infinity, 2e6),
+    congestion: fc.constantFrom("none" as const, "cubic" as const),
+  });
+  const flapping = fc.record({ onNs: fc.integer({ min: 1, max: 3 * S }), offNs: fc.integer({ min: S, max: 3 * S }) });
+  const chunks = fc.array(chunk, { minLength: 1, maxLength: 8 });
+  const law = fc.property(faults, flapping, chunks, fc.integer({ min: 1, max: S }), (given, { onNs, offNs }, pushes, lateNs) => {
+    const severityAt = (nowNs: number): number => (nowNs % (onNs + offNs) < onNs ? 1 : 0);
+    const exact = traced({ latencyNs: 20 * MS, ...given }, { severityAt }).engine;
+    const late = traced({ latencyNs: 20 * MS, ...given }, { severityAt }).engine;
+    const releases: Release[] = [];
+    let nowNs = 0;
+    for (const { gapNs, bytes } of pushes) {
+      nowNs += gapNs;
+      runTo(exact, nowNs, releases);
+      for (const engine of [exact, late]) engine.push(bytes, nowNs);
+    }
+    for (const engine of [exact, late]) engine.end(nowNs);
+    runTo(exact, Number.MAX_VALUE, releases);
+    // A backoff that always meets the outage ends as TCP gives up.
+    const total = sum(pushes.map(({ bytes }) => ({ atNs: 0, bytes })));
+    expect(exact.ended() ? sum(releases) === total : exact.failure() !== undefined).toBe(true);
+    let out = 0;
+    for (let atNs = nowNs + lateNs; atNs < Infinity; atNs = late.nextAtNs() + lateNs) {
+      out += late.advance(atNs);
+      expect(out).toBe(sum(releases.filter((release) => release.atNs <= atNs)));
+    }
+    expect(late.failure()).toEqual(exact.failure());
+  });
+  fc.assert(law, { numRuns: 300, seed: 1 });
 });
