@@ -20,7 +20,7 @@ export function injectBytes(packet: Uint8Array, position: number, data: Uint8Arr
 /** Changes `count` different bytes, or all of them where there are fewer; each to another value. */
 export function corruptBytes(packet: Uint8Array, count: number, uniform: Uniform): Uint8Array {
   if (packet.length === 0 || count <= 0) return packet;
-  const changed = packet.slice();
+  const changed = copyOf(packet);
   const taken = new Set<number>();
   const first = Math.max(0, packet.length - count);
   // Floyd's sample: every set of `count` places is equally likely, with one draw for each place.
@@ -36,7 +36,7 @@ export function corruptBytes(packet: Uint8Array, count: number, uniform: Uniform
 /** One byte becomes 0xFF, which no UTF-8 text contains. */
 export function corruptEncoding(packet: Uint8Array, uniform: Uniform): Uint8Array {
   if (packet.length === 0) return packet;
-  const changed = packet.slice();
+  const changed = copyOf(packet);
   const place = Math.floor(uniform(0) * packet.length);
   changed[place] = packet[place] === INVALID_UTF8 ? INVALID_UTF8 - 1 : INVALID_UTF8;
   return changed;
@@ -46,10 +46,15 @@ export function swapBytes(packet: Uint8Array, first: number, second: number): Ui
   const one = packet[first];
   const other = packet[second];
   if (one === undefined || other === undefined || one === other) return packet;
-  const changed = packet.slice();
+  const changed = copyOf(packet);
   changed[first] = other;
   changed[second] = one;
   return changed;
+}
+
+/** Not `slice()`: Node's Buffer has one that shares its memory. */
+function copyOf(packet: Uint8Array): Uint8Array {
+  return new Uint8Array(packet);
 }
 
 /** One array of several, or of none. */
