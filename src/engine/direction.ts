@@ -13,14 +13,18 @@
 import { Draws } from "./draw.ts";
 import { drawJitterNs, jitterDecision } from "./faults/jitter.ts";
 import { latencyDecision } from "./faults/latency.ts";
-import type { SeverityAt } from "./faults/loss.ts";
+import type { LossModel, SeverityAt } from "./faults/loss.ts";
 import { lossModel } from "./faults/loss-model.ts";
-import { Link } from "./faults/rate.ts";
+import { drawExtraCopies, duplicateDecision } from "./faults/packet-duplicate.ts";
+import { type Feeder, Link } from "./faults/rate.ts";
 import { HeldLane } from "./held-lane.ts";
-import type { FlowFailure, Lane } from "./lane.ts";
+import type { CopiesOf, FlowFailure, Lane } from "./lane.ts";
 import { TcpSender } from "./models/tcp-recovery.ts";
 import { PacedLane } from "./paced-lane.ts";
 import { Packets } from "./packets.ts";
+import { scaleDirection } from "./severity.ts";
+import { SharedLink } from "./shared-link.ts";
+import { WaitingLane } from "./waiting-lane.ts";
 import type { DecisionSink, Direction, DirectionFaults, DrawKey } from "./types.ts";
 
 const MSS_BYTES = 1460;
@@ -32,12 +36,15 @@ export interface DirectionOptions {
   readonly key: DrawKey;
   /** Round trip of the whole path, for loss recovery: latency of both directions, mean jitter of both, measured RTT to the real peer. */
   readonly rttNs: number;
-  /** What a schedule makes of loss: each transmission is judged at its own time. Latency, jitter and rate are not asked here. */
+  /**
+   * What a schedule makes of the faults. Latency, jitter, duplicates and reordering of a packet are those of its arrival here; each
+   * transmission is lost, and takes the link, as the schedule says at its own time.
+   */
   readonly severityAt?: SeverityAt | undefined;
   /** Without one, decisions cost nothing: a lane that treats all packets alike does not even look at them one by one. */
   readonly onDecision?: DecisionSink | undefined;
-  /** The transmitter, if several flows share one; its rate then replaces `faults.rateBps`. */
-  readonly link?: Link | undefined;
+  /** The transmitter, if several flows share one; its rate and schedule then replace those given here. */
+  readonly link?: SharedLink | undefined;
   readonly mss?: number | undefined;
   readonly idleSplitNs?: number | undefined;
 }
@@ -46,8 +53,14 @@ export class DirectionEngine {
   readonly #packets: Packets;
   readonly #draws: Draws;
   readonly #lane: Lane;
-  readonly #latencyNs: number;
-  readonly #maxJitterNs: number;
+  readonly #link: Link;
+  readonly #feeder: Feeder | undefined;
+  readonly #loss: LossModel | undefined;
+  /** As written, and as the schedule makes them for the current packet. */
+  readonly #faults: DirectionFaults;
+  #scaled: DirectionFaults;
+  readonly #severityAt: SeverityAt | undefined;
+  #severity = 1;
   readonly #onDecision: DecisionSink | undefined;
   /** All packets of one push share one fate and nobody records them: no need to take them apart. */
   readonly #uniform: boolean;
@@ -57,23 +70,32 @@ export class DirectionEngine {
   #closed = false;
 
   constructor(options: DirectionOptions) {
-    const { faults, onDecision, severityAt } = options;
-    const link = options.link ?? new Link(faults.rateBps);
+    const { faults, onDecision, severityAt, rttNs } = options;
+    const link = options.link ?? new Link(faults.rateBps, severityAt);
+    const draws = new Draws(options.key);
+    const loss = lossModel(draws, faults);
     this.#packets = new Packets(options.direction, options.mss ?? MSS_BYTES, options.idleSplitNs ?? IDLE_SPLIT_NS);
-    this.#draws = new Draws(options.key);
-    this.#latencyNs = faults.latencyNs;
-    this.#maxJitterNs = faults.jitterNs;
+    this.#draws = draws;
+    this.#link = link;
+    this.#loss = loss;
+    this.#faults = faults;
+    this.#scaled = faults;
+    this.#severityAt = severityAt;
     this.#onDecision = onDecision;
-    const loss = lossModel(this.#draws, faults);
-    this.#uniform =
-      onDecision === undefined && faults.jitterNs <= 0 && loss === undefined && faults.congestion === "none" && link.unlimited;
+    const reorder = faults.reorder?.stream === "wait" ? faults.reorder : undefined;
+    const paced = loss === undefined && faults.congestion === "none" && reorder === undefined;
+    this.#uniform = onDecision === undefined && faults.jitterNs <= 0 && paced && link.unlimited;
+
+    const copiesOf = faults.duplicate && copies(draws, faults, severityAt);
+    let lane: Lane;
     if (loss !== undefined && loss.certain(1) && severityAt === undefined) {
-      this.#lane = new HeldLane(loss.cause, onDecision);
+      lane = new HeldLane(loss.cause, onDecision);
     } else if (loss !== undefined || faults.congestion !== "none") {
-      this.#lane = new TcpSender({ faults, loss, severityAt, link, rttNs: options.rttNs, onDecision });
+      lane = this.#feeder = new TcpSender({ faults, loss, severityAt, link, copiesOf, rttNs, onDecision });
     } else {
-      this.#lane = new PacedLane(faults.latencyNs, link, onDecision);
+      lane = this.#feeder = new PacedLane(link, copiesOf, onDecision);
     }
+    this.#lane = reorder === undefined ? lane : new WaitingLane({ inner: lane, fault: reorder, draws, severityAt, onDecision });
   }
 
   /** Bytes arrived from the sender. */
@@ -81,16 +103,21 @@ export class DirectionEngine {
     if (this.#closed) throw new Error("push after end or detach");
     if (bytes <= 0) return;
     this.#heldBytes += bytes;
-    let fresh = this.#packets.begin(nowNs);
+    const severity = this.#severityAt === undefined ? 1 : this.#severityAt(nowNs);
+    // The faults come or go: nothing of what they did to a packet holds for bytes that arrive now.
+    let fresh = this.#packets.begin(nowNs, (severity === 0) !== (this.#severity === 0));
+    if (fresh) this.#scale(severity);
     if (this.#uniform) {
       this.#packets.takeAll(bytes);
-      this.#lane.add(bytes, nowNs, this.#packets, fresh, 0);
+      this.#lane.add(bytes, nowNs, this.#packets, fresh, this.#scaled.latencyNs);
       return;
     }
     for (;;) {
       const taken = this.#packets.take(bytes);
-      if (fresh) this.#jitterNs = drawJitterNs(this.#draws, this.#packets, this.#maxJitterNs);
-      this.#lane.add(taken, nowNs, this.#packets, fresh, this.#jitterNs);
+      // A full packet may end with these very bytes: the next one has the severity of its own arrival.
+      if (fresh) this.#scale(severity);
+      if (fresh) this.#jitterNs = drawJitterNs(this.#draws, this.#packets, this.#scaled.jitterNs);
+      this.#lane.add(taken, nowNs, this.#packets, fresh, this.#scaled.latencyNs + this.#jitterNs);
       if (fresh && this.#onDecision !== undefined) this.#report(this.#onDecision, taken, nowNs);
       bytes -= taken;
       if (bytes === 0) return;
@@ -114,8 +141,11 @@ export class DirectionEngine {
   end(nowNs: number): void {
     if (this.#closed) throw new Error("end after end or detach");
     this.#closed = true;
-    if (this.#packets.beginEnd(nowNs)) this.#jitterNs = drawJitterNs(this.#draws, this.#packets, this.#maxJitterNs);
-    this.#lane.end(nowNs, this.#jitterNs);
+    if (this.#packets.beginEnd(nowNs)) {
+      if (this.#severityAt !== undefined) this.#scale(this.#severityAt(nowNs));
+      this.#jitterNs = drawJitterNs(this.#draws, this.#packets, this.#scaled.jitterNs);
+    }
+    this.#lane.end(nowNs, this.#scaled.latencyNs + this.#jitterNs);
   }
 
   /** When `advance()` must be called next; Infinity if nothing is pending. A flow held open-endedly has the time of its failure here. */
@@ -145,6 +175,12 @@ export class DirectionEngine {
     return this.#lane.holding;
   }
 
+  /** True when reading should stop for now because an outage of the schedule holds what was read. It ends by itself. */
+  stalled(nowNs: number): boolean {
+    if (this.#severityAt === undefined || this.#loss === undefined || this.#heldBytes === 0) return false;
+    return this.#loss.certain(this.#severityAt(nowNs));
+  }
+
   /** Set by the `advance()` at which TCP gave up (`tcp_retries2`): the flow must fail. */
   failure(): FlowFailure | undefined {
     return this.#lane.failure;
@@ -156,13 +192,35 @@ export class DirectionEngine {
     this.#lane.detach(nowNs);
   }
 
+  /** The flow is over: what waits for a shared link never takes it. */
+  abandon(): void {
+    if (this.#feeder !== undefined && this.#link instanceof SharedLink) this.#link.leave(this.#feeder);
+  }
+
   /** Records kept for held bytes; for tests of bounded memory. */
   entries(): number {
     return this.#lane.entries;
   }
 
-  #report(onDecision: DecisionSink, bytes: number, nowNs: number): void {
-    if (this.#latencyNs > 0) onDecision(latencyDecision(this.#packets, nowNs, bytes, this.#latencyNs));
-    if (this.#maxJitterNs > 0) onDecision(jitterDecision(this.#packets, nowNs, bytes, this.#jitterNs));
+  #scale(severity: number): void {
+    if (severity === this.#severity) return;
+    this.#severity = severity;
+    this.#scaled = scaleDirection(this.#faults, severity);
   }
+
+  #report(onDecision: DecisionSink, bytes: number, nowNs: number): void {
+    const { latencyNs, jitterNs, duplicate } = this.#scaled;
+    if (latencyNs > 0) onDecision(latencyDecision(this.#packets, nowNs, bytes, latencyNs));
+    if (jitterNs > 0) onDecision(jitterDecision(this.#packets, nowNs, bytes, this.#jitterNs));
+    const extra = drawExtraCopies(this.#draws, this.#packets, duplicate);
+    if (extra > 0) onDecision(duplicateDecision(this.#packets, nowNs, bytes, extra));
+  }
+}
+
+/** The copies of a packet are drawn by its place alone: also the bytes that continue it are copied as often. */
+function copies(draws: Draws, faults: DirectionFaults, severityAt: SeverityAt | undefined): CopiesOf {
+  return (at, nowNs) => {
+    const scaled = severityAt === undefined ? faults : scaleDirection(faults, severityAt(nowNs));
+    return drawExtraCopies(draws, at, scaled.duplicate);
+  };
 }

@@ -1,6 +1,7 @@
 /**
  * A lane carries the packets of one direction from "arrived" to "may be released", in order. There are three, and a direction has one:
  * `PacedLane` where nothing can be lost, `TcpSender` where packets are lost and recovered, `HeldLane` where none gets through.
+ * `WaitingLane` stands behind one of them where packets are reordered.
  */
 import type { Position } from "./draw.ts";
 
@@ -9,11 +10,17 @@ export interface FlowFailure {
   readonly code: "ETIMEDOUT";
 }
 
+/** How many copies of the packet at `at`, which arrived at `nowNs`, go over the link behind it. */
+export type CopiesOf = (at: Position, nowNs: number) => number;
+
 export interface Lane {
-  /** Bytes arrived from the sender. `fresh`: they begin the packet at `at`; otherwise they continue it and share its verdict. */
-  add(bytes: number, nowNs: number, at: Position, fresh: boolean, jitterNs: number): void;
+  /**
+   * Bytes arrived from the sender. `fresh`: they begin the packet at `at`; otherwise they continue it and share its verdict. `delayNs` is
+   * the packet's latency and jitter.
+   */
+  add(bytes: number, nowNs: number, at: Position, fresh: boolean, delayNs: number): void;
   /** The end marker arrived behind them. */
-  end(nowNs: number, jitterNs: number): void;
+  end(nowNs: number, delayNs: number): void;
   /** Bytes of the other direction reached this sender; they carry an acknowledgement. */
   peerReleased(nowNs: number): void;
   /** Handles what is due and returns how many further bytes may be released. */

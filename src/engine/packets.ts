@@ -36,9 +36,12 @@ export class Packets implements Position {
     this.#lastNs = nowNs;
   }
 
-  /** The sender sends bytes now. True if they begin a new packet, false if they continue an unfinished one. */
-  begin(nowNs: number): boolean {
-    const idle = nowNs - this.#lastNs >= this.#idleSplitNs;
+  /**
+   * The sender sends bytes now. True if they begin a new packet, false if they continue an unfinished one; `cut`: they do not, as if the
+   * sender had been idle.
+   */
+  begin(nowNs: number, cut: boolean = false): boolean {
+    const idle = cut || nowNs - this.#lastNs >= this.#idleSplitNs;
     this.#lastNs = nowNs;
     if (this.#beginExchange()) return true;
     if (this.#filled === this.#mss) this.#nextCell(1);

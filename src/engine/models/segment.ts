@@ -21,7 +21,8 @@ export class Segment implements Position {
   /** Order in the stream. */
   readonly sequence: number;
   readonly arrivedNs: number;
-  readonly jitterNs: number;
+  /** Latency and jitter. */
+  readonly delayNs: number;
   /** Not a packet of its own: further bytes of a packet that is already under way, or the end marker. It has no draw. */
   readonly partial: boolean;
   /** A partial that shares the way of its packet: never lost, never counted. */
@@ -49,7 +50,7 @@ export class Segment implements Position {
   earlier: Segment | undefined;
   later: Segment | undefined;
 
-  constructor(at: Position, sequence: number, bytes: number, arrivedNs: number, jitterNs: number, partial: boolean, rider: boolean) {
+  constructor(at: Position, sequence: number, bytes: number, arrivedNs: number, delayNs: number, partial: boolean, rider: boolean) {
     this.direction = at.direction;
     this.exchange = at.exchange;
     this.cell = at.cell;
@@ -57,7 +58,7 @@ export class Segment implements Position {
     this.sequence = sequence;
     this.bytes = bytes;
     this.arrivedNs = arrivedNs;
-    this.jitterNs = jitterNs;
+    this.delayNs = delayNs;
     this.partial = partial;
     this.rider = rider;
   }

@@ -14,8 +14,8 @@ export class Stream {
   size: number = 0;
   #nextSequence = 0;
 
-  append(at: Position, bytes: number, nowNs: number, jitterNs: number, partial: boolean, rider: boolean): Segment {
-    const segment = new Segment(at, this.#nextSequence++, bytes, nowNs, jitterNs, partial, rider);
+  append(at: Position, bytes: number, nowNs: number, delayNs: number, partial: boolean, rider: boolean): Segment {
+    const segment = new Segment(at, this.#nextSequence++, bytes, nowNs, delayNs, partial, rider);
     if (this.last !== undefined) this.last.next = segment;
     this.last = segment;
     this.unreleased ??= segment;

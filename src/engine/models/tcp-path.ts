@@ -9,20 +9,18 @@ interface Arrival {
 }
 
 export class TcpPath {
-  readonly #latencyNs: number;
   /** From delivery to the acknowledgement's arrival: the round trip without this direction's own delay. */
   readonly #wayBackNs: number;
   readonly #arrivals = new Fifo<Arrival>();
   #lastDeliverNs = -Infinity;
 
   constructor(latencyNs: number, jitterNs: number, rttNs: number) {
-    this.#latencyNs = latencyNs;
     this.#wayBackNs = Math.max(0, rttNs - latencyNs - jitterNs / 2);
   }
 
   /** When a transmission that leaves at `sentNs` is delivered: jitter makes it wait for its predecessor, it never overtakes it. */
-  deliverNs(sentNs: number, jitterNs: number): number {
-    return Math.max(this.#lastDeliverNs, sentNs + this.#latencyNs + jitterNs);
+  deliverNs(sentNs: number, delayNs: number): number {
+    return Math.max(this.#lastDeliverNs, sentNs + delayNs);
   }
 
   carry(segment: Segment, deliverNs: number): void {

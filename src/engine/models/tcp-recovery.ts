@@ -1,3 +1,4 @@
+// oxlint-disable max-lines -- the events of a sender call each other: taken apart, each part would only name the others
 /**
  * What loss does to a TCP stream: the delay until retransmissions have repaired it (link model §1, Tier A).
  *
@@ -12,8 +13,8 @@
  * It is lazy: an event that cannot change the next release is handled when something asks, at its own virtual time.
  */
 import type { LossModel, SeverityAt } from "../faults/loss.ts";
-import { type Link, rateDecision } from "../faults/rate.ts";
-import type { FlowFailure, Lane } from "../lane.ts";
+import { type Feeder, type Link, rateDecision } from "../faults/rate.ts";
+import type { CopiesOf, FlowFailure, Lane } from "../lane.ts";
 import type { Position } from "../draw.ts";
 import type { DecisionSink, DirectionFaults } from "../types.ts";
 import { CongestionWindow } from "./congestion-window.ts";
@@ -32,17 +33,19 @@ export interface SenderOptions {
   /** Loss changes with time: each transmission is judged when it leaves, not the packet when it is pushed. */
   readonly severityAt?: SeverityAt | undefined;
   readonly link: Link;
+  readonly copiesOf?: CopiesOf | undefined;
   readonly rttNs: number;
   readonly onDecision: DecisionSink | undefined;
 }
 
-export class TcpSender implements Lane {
+export class TcpSender implements Lane, Feeder {
   ended: boolean = false;
   readonly holding: boolean = false;
   failure: FlowFailure | undefined = undefined;
 
   readonly #verdicts: Verdicts;
   readonly #link: Link;
+  readonly #copiesOf: CopiesOf | undefined;
   readonly #onDecision: DecisionSink | undefined;
   readonly #timers: TcpTimers;
   readonly #path: TcpPath;
@@ -59,11 +62,13 @@ export class TcpSender implements Lane {
   #progressNs = 0;
   /** When the last bit of the last transmission leaves: the sender waits for an answer from then on, not while it still sends. */
   #sentUntilNs = 0;
+  #running = false;
 
   constructor(options: SenderOptions) {
     const { faults } = options;
     this.#verdicts = new Verdicts(options.loss, options.severityAt, options.onDecision);
     this.#link = options.link;
+    this.#copiesOf = options.copiesOf;
     this.#onDecision = options.onDecision;
     this.#timers = new TcpTimers(options.rttNs);
     this.#path = new TcpPath(faults.latencyNs, faults.jitterNs, options.rttNs);
@@ -74,22 +79,22 @@ export class TcpSender implements Lane {
     return this.#stream.size;
   }
 
-  add(bytes: number, nowNs: number, at: Position, fresh: boolean, jitterNs: number): void {
+  add(bytes: number, nowNs: number, at: Position, fresh: boolean, delayNs: number): void {
     this.#run(nowNs);
     const last = this.#stream.last;
     if (!fresh && last?.state === UNSENT) {
       last.bytes += bytes;
       return;
     }
-    const segment = this.#append(at, bytes, nowNs, !fresh, jitterNs);
+    const segment = this.#append(at, bytes, nowNs, !fresh, delayNs);
     if (fresh) this.#verdicts.pushed(segment, nowNs);
     this.#transmitAll(nowNs);
   }
 
-  end(nowNs: number, jitterNs: number): void {
+  end(nowNs: number, delayNs: number): void {
     this.#run(nowNs);
     const at = this.#stream.last ?? { direction: 0, exchange: 0, cell: 0, split: 0 };
-    this.#end = this.#append(at, 0, nowNs, true, jitterNs);
+    this.#end = this.#append(at, 0, nowNs, true, delayNs);
     this.#transmitAll(nowNs);
   }
 
@@ -120,30 +125,29 @@ export class TcpSender implements Lane {
     if (this.#verdicts.detach(nowNs)) this.#stream.deliverAll(nowNs);
   }
 
-  #append(at: Position, bytes: number, nowNs: number, partial: boolean, jitterNs: number): Segment {
-    return this.#stream.append(at, bytes, nowNs, jitterNs, partial, partial && !this.#verdicts.timed);
+  #append(at: Position, bytes: number, nowNs: number, partial: boolean, delayNs: number): Segment {
+    return this.#stream.append(at, bytes, nowNs, delayNs, partial, partial && !this.#verdicts.timed);
   }
 
   // ---- events
 
   #run(nowNs: number): void {
-    for (;;) {
-      const atNs = this.#nextEventNs();
-      if (atNs > nowNs) return;
-      this.#handle(atNs);
-      if (this.failure !== undefined) return;
-    }
+    for (let atNs = this.#nextEventNs(); atNs <= nowNs && this.failure === undefined; atNs = this.#nextEventNs()) this.#handle(atNs);
+  }
+
+  /** All but sending, which is under way. */
+  #catchUp(nowNs: number): void {
+    for (let atNs = this.#nextNewsNs(); atNs <= nowNs && this.failure === undefined; atNs = this.#nextNewsNs()) this.#handle(atNs);
   }
 
   #nextEventNs(): number {
     if (this.failure !== undefined) return Infinity;
-    return Math.min(
-      this.#path.nextAtNs(),
-      this.#receiver.delayedAckAtNs,
-      this.#timers.nextAtNs(),
-      this.#window === undefined && this.#nextToSend() !== undefined ? this.#link.freeAtNs : Infinity,
-      this.#givesUpAtNs(),
-    );
+    const sends = (this.#window === undefined || this.#link.shared) && this.#ready() !== undefined;
+    return Math.min(this.#nextNewsNs(), sends ? this.#link.opensAtNs : Infinity);
+  }
+
+  #nextNewsNs(): number {
+    return Math.min(this.#path.nextAtNs(), this.#receiver.delayedAckAtNs, this.#timers.nextAtNs(), this.#givesUpAtNs());
   }
 
   /** One event at its time. Acknowledgements go first: what arrives together with a timer stops it. */
@@ -178,24 +182,40 @@ export class TcpSender implements Lane {
     return this.#board.nextLost ?? this.#stream.unsent;
   }
 
+  /** The same, where the window lets it go. */
+  #ready(): Segment | undefined {
+    const segment = this.#nextToSend();
+    return segment === undefined || this.#window === undefined || this.#window.open || segment.rider ? segment : undefined;
+  }
+
   /**
    * Everything that may leave now: without a window what the link takes at once; with one, what the window allows, and the link queues it
-   * as the bottleneck of a path does.
+   * as the bottleneck of a path does. A shared link has its own bound.
    */
   #transmitAll(nowNs: number): void {
-    const window = this.#window;
-    let segment = this.#nextToSend();
-    while (segment !== undefined && (window === undefined ? this.#link.freeAtNs <= nowNs : window.open || segment.rider)) {
-      this.#transmit(segment, nowNs);
-      segment = this.#nextToSend();
-    }
-    window?.sentAll(segment !== undefined);
+    const outer = this.#running;
+    this.#running = true;
+    if (this.#window === undefined || this.#link.shared) {
+      if (this.#ready() !== undefined) this.#link.feed(this, nowNs);
+    } else while (this.sendNext(nowNs));
+    this.#running = outer;
+    this.#window?.sentAll(this.#nextToSend() !== undefined && this.#ready() === undefined);
+  }
+
+  /** The link has room: it may be somebody else who found out, at a shared one. */
+  sendNext(nowNs: number): boolean {
+    if (!this.#running) this.#catchUp(nowNs);
+    const segment = this.#ready();
+    if (segment === undefined || this.failure !== undefined) return false;
+    this.#transmit(segment, nowNs);
+    return true;
   }
 
   #transmit(segment: Segment, nowNs: number): void {
     if (this.#board.out === 0 && !segment.rider) this.#window?.resumed(Math.max(0, nowNs - this.#sentUntilNs), this.#timers.rtoNs(), nowNs);
     const leftNs = this.#link.unlimited ? nowNs : this.#link.send(segment.bytes, nowNs);
-    const deliverNs = this.#path.deliverNs(leftNs, segment.jitterNs);
+    if (segment.transmissions === 0 && !this.#link.unlimited) this.#sendCopies(segment, nowNs);
+    const deliverNs = this.#path.deliverNs(leftNs, segment.delayNs);
     const attempt = segment.transmissions++;
     // The wait in a bottleneck's queue is part of the round trip.
     segment.sentNs = this.#window === undefined ? leftNs : nowNs;
@@ -215,6 +235,12 @@ export class TcpSender implements Lane {
     }
     if (attempt === 0 ? !this.#timers.running : segment === this.#stream.unacked) this.#timers.armRto(leftNs);
     if (attempt === 0) this.#armProbe(leftNs);
+  }
+
+  /** The receiver throws copies away: they cost what they take of the link. */
+  #sendCopies(segment: Segment, nowNs: number): void {
+    const copies = this.#copiesOf?.(segment, segment.arrivedNs) ?? 0;
+    if (copies > 0) this.#link.send(segment.bytes * copies, nowNs);
   }
 
   #firstTransmission(segment: Segment, leftNs: number, deliverNs: number): void {

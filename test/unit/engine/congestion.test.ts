@@ -24,7 +24,7 @@ const losing = (cells: readonly number[]): LossModel => ({
 function rounds(congestion: Congestion, packets: number, lost: readonly number[] = []): number[] {
   const faults = { ...NO_FAULTS, latencyNs: RTT / 2, congestion };
   const sender = new TcpSender({ faults, loss: losing(lost), link: new Link(Infinity), rttNs: RTT, onDecision: undefined });
-  for (let cell = 0; cell < packets; cell++) sender.add(MSS, 0, { direction: 0, exchange: 0, cell, split: 0 }, true, 0);
+  for (let cell = 0; cell < packets; cell++) sender.add(MSS, 0, { direction: 0, exchange: 0, cell, split: 0 }, true, faults.latencyNs);
   const counts: number[] = [];
   for (let atNs = sender.nextAtNs(); atNs < Infinity; atNs = sender.nextAtNs()) {
     const round = Math.floor((atNs - RTT / 2) / RTT + 1e-9);
@@ -78,7 +78,7 @@ describe("a loss", () => {
       lostAgain: (at, attempt) => at.cell === 29 && attempt < 2,
     };
     const sender = new TcpSender({ faults, loss, link: new Link(Infinity), rttNs: RTT, onDecision: undefined });
-    for (let cell = 0; cell < 30; cell++) sender.add(MSS, 0, { direction: 0, exchange: 0, cell, split: 0 }, true, 0);
+    for (let cell = 0; cell < 30; cell++) sender.add(MSS, 0, { direction: 0, exchange: 0, cell, split: 0 }, true, faults.latencyNs);
     const arrivals: number[] = [];
     for (let atNs = sender.nextAtNs(); atNs < Infinity; atNs = sender.nextAtNs()) arrivals.push(sender.advance(atNs) / MSS);
     expect(arrivals.filter((count) => count > 0).slice(0, 4)).toEqual([10, 1, 2, 4]);

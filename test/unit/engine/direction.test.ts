@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Link } from "../../../src/engine/faults/rate.ts";
+import { SharedLink } from "../../../src/engine/shared-link.ts";
 import { drain, KEY, MS, MSS, type Release, runTo, S, sum, traced, verdicts } from "./helpers.ts";
 
 const positions = (log: readonly { exchange: number; cell: number; split: number }[]): string[] =>
@@ -148,7 +148,7 @@ describe("rate", () => {
   });
 
   test("may be shared: two flows on one link get its rate together", () => {
-    const link = new Link(5.84e6);
+    const link = new SharedLink(5.84e6);
     const a = traced({}, { link }).engine;
     const b = traced({}, { link }).engine;
     a.push(730, 0);

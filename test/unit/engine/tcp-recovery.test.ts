@@ -28,7 +28,7 @@ function recoveredMs(rttMs: number, flight: number, failures: Record<number, num
   const loss = losing((at) => failures[at.cell] ?? 0);
   const faults = { ...NO_FAULTS, latencyNs: (rttMs / 2) * MS };
   const sender = new TcpSender({ faults, loss, link: new Link(rateBps), rttNs: rttMs * MS, onDecision: (d) => void log.push(d) });
-  for (let cell = 0; cell < flight; cell++) sender.add(MSS, 0, { direction: 0, exchange: 0, cell, split: 0 }, true, 0);
+  for (let cell = 0; cell < flight; cell++) sender.add(MSS, 0, { direction: 0, exchange: 0, cell, split: 0 }, true, faults.latencyNs);
   let released = 0;
   while (sender.nextAtNs() < Infinity) released += sender.advance(sender.nextAtNs());
   expect(released).toBe(flight * MSS);
@@ -150,7 +150,7 @@ test("a slow link does not make the sender repeat what it is still sending", () 
   const link = new Link(20_000);
   const loss = losing(() => 0);
   const sender = new TcpSender({ faults: { ...NO_FAULTS, latencyNs: 50 * MS }, loss, link, rttNs: 100 * MS, onDecision: undefined });
-  for (let cell = 0; cell < 20; cell++) sender.add(MSS, 0, { direction: 0, exchange: 0, cell, split: 0 }, true, 0);
+  for (let cell = 0; cell < 20; cell++) sender.add(MSS, 0, { direction: 0, exchange: 0, cell, split: 0 }, true, 50 * MS);
   while (sender.nextAtNs() < Infinity) sender.advance(sender.nextAtNs());
   sender.advance(100 * S);
   expect(link.freeAtNs).toBe(20 * 584 * MS);
@@ -164,7 +164,7 @@ test("backoff is over once the flow makes progress", () => {
   const onDecision = (d: Decision): void => void (d.decision === "recovered" && extras.push(d.delayNs / MS));
   const sender = new TcpSender({ faults, loss, link: new Link(Infinity), rttNs: 100 * MS, onDecision });
   for (let exchange = 0; exchange < 2; exchange++) {
-    sender.add(100, exchange * 60 * S, { direction: 0, exchange, cell: 0, split: 0 }, true, 0);
+    sender.add(100, exchange * 60 * S, { direction: 0, exchange, cell: 0, split: 0 }, true, faults.latencyNs);
     while (sender.nextAtNs() < Infinity) sender.advance(sender.nextAtNs());
   }
   expect(extras).toEqual([2400, 300]);
