@@ -22,6 +22,7 @@ import type { LossFault, SeverityAt } from "./faults/loss.ts";
 import { latencyDecision } from "./faults/latency.ts";
 import { timeoutDecision } from "./faults/timeout.ts";
 import type { FaultName } from "./registry.ts";
+import { scaleDirection } from "./severity.ts";
 import { type ConnectionErrorFault, type Decision, type DirectionFaults, DOWNLINK, type DrawKey, UPLINK } from "./types.ts";
 
 const S_NS = 1e9;
@@ -49,7 +50,7 @@ export interface ConnectOptions {
   /** The how manieth address this `connect()` tries, from 0. */
   readonly attempt: number;
   readonly profile?: SynProfile | undefined;
-  /** What a schedule makes of loss, so long after the start of the attempt. */
+  /** What a schedule makes of the faults, so long after the start of the attempt. A timeout is given, or not, by who asks. */
   readonly severityAt?: SeverityAt | undefined;
 }
 
@@ -110,10 +111,12 @@ export function planConnect(options: ConnectOptions): ConnectPlan {
     return failed(error, lostSyns, decisions, upAt, timeoutConnectNs);
   }
 
-  const dialAfterNs = sentAtNs + oneWayNs(draws, up, upAt, decisions);
-  const reportDelayNs = oneWayNs(draws, down, downAt, decisions);
+  const severityAt = (atNs: number): number => options.severityAt?.(atNs) ?? 1;
+  const dialAfterNs = sentAtNs + oneWayNs(draws, scaleDirection(up, severityAt(sentAtNs)), upAt, decisions);
+  const atPeer = severityAt(dialAfterNs);
+  const reportDelayNs = oneWayNs(draws, scaleDirection(down, atPeer), downAt, decisions);
   const roundTripNs = dialAfterNs + reportDelayNs;
-  if (rollConnectionError(draws, upAt, options.connectionError)) {
+  if (rollConnectionError(draws, upAt, options.connectionError, atPeer)) {
     const code = connectErrorCode(options.connectionError!.kind);
     decisions.push(connectionErrorDecision(upAt, roundTripNs, code, 0));
     return failed({ code, atNs: roundTripNs, fault: "connection_error" }, lostSyns, decisions, upAt, timeoutConnectNs);
@@ -135,9 +138,14 @@ export interface FirstUseFailure {
 }
 
 /** `connection_error` at the first use of an open flow in a scope: how the flow fails, or undefined if it does not. */
-export function planFirstUse(connectionError: ConnectionErrorFault | undefined, key: DrawKey, nowNs = 0): FirstUseFailure | undefined {
+export function planFirstUse(
+  connectionError: ConnectionErrorFault | undefined,
+  key: DrawKey,
+  nowNs = 0,
+  severity = 1,
+): FirstUseFailure | undefined {
   const at: Position = { direction: UPLINK, exchange: 0, cell: 0, split: 0 };
-  if (connectionError === undefined || !rollConnectionError(new Draws(key), at, connectionError)) return undefined;
+  if (connectionError === undefined || !rollConnectionError(new Draws(key), at, connectionError, severity)) return undefined;
   const code = openFlowErrorCode(connectionError.kind);
   return { code, decision: connectionErrorDecision(at, nowNs, code, 0) };
 }

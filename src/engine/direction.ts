@@ -177,7 +177,7 @@ export class DirectionEngine {
 
   /** True when reading should stop for now because an outage of the schedule holds what was read. It ends by itself. */
   stalled(nowNs: number): boolean {
-    if (this.#severityAt === undefined || this.#loss === undefined || this.#heldBytes === 0) return false;
+    if (this.#severityAt === undefined || this.#loss === undefined || this.#heldBytes === 0 || this.#closed) return false;
     return this.#loss.certain(this.#severityAt(nowNs));
   }
 

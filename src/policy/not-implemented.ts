@@ -11,12 +11,7 @@ import type { TargetRule } from "./types.ts";
 type Policy = PolicyOf<Read>;
 
 /** What counts as use of a field. */
-const USES: readonly { readonly field: keyof Policy; readonly used?: (policy: Policy) => boolean }[] = [
-  { field: "packetDuplicate" },
-  { field: "packetReorder", used: (policy) => policy.packetReorder?.stream !== "swap" },
-  { field: "schedule" },
-  { field: "rateShare", used: (policy) => policy.rateShare === "scope" },
-];
+const USES: readonly { readonly field: keyof Policy; readonly used?: (policy: Policy) => boolean }[] = [];
 
 /** What a rule uses; `field` is the field of a mapping that says so. */
 const RULE_USES: readonly { readonly field: string; readonly used: (rule: TargetRule) => boolean }[] = [

@@ -1,7 +1,8 @@
 /** A flow under a scope: the policy, whether its rules touch the flow, and the engines of the two directions. */
 import { DirectionEngine } from "../engine/direction.ts";
-import { Severity } from "../engine/severity.ts";
+import { Draws } from "../engine/draw.ts";
 import { timeoutDecision } from "../engine/faults/timeout.ts";
+import { Severity } from "../engine/severity.ts";
 import type { Decision, Direction, DirectionFaults, DrawKey } from "../engine/types.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { judgeTargets } from "../policy/targets.ts";
@@ -17,10 +18,10 @@ export class FlowBinding {
   readonly flowHash: bigint;
   readonly policy: CompiledPolicy;
   readonly key: DrawKey;
+  /** How severely the policy acts, and when. */
+  readonly severity: Severity;
   /** Whether the opener's connect rolled the connection faults already: then a first use does not roll again. */
   readonly fromConnect: boolean;
-  /** What the policy's schedule makes of its faults. */
-  readonly severity: Severity;
   /** When the binding came into force. */
   readonly boundAtNs: number;
   up: DirectionEngine | undefined;
@@ -46,11 +47,29 @@ export class FlowBinding {
   }
 
   #engine(direction: Direction, peerRttNs: number): DirectionEngine | undefined {
-    const { uplink, downlink } = this.policy.faults;
+    const { uplink, downlink, rateShare } = this.policy.faults;
     const faults = direction === UPLINK ? uplink : downlink;
     if (!shapesTcp(faults)) return undefined;
     const rttNs = uplink.latencyNs + downlink.latencyNs + (uplink.jitterNs + downlink.jitterNs) / 2 + peerRttNs;
-    return new DirectionEngine({ direction, faults, key: this.key, rttNs, onDecision: (decision) => this.record(decision) });
+    const { key } = this;
+    const severityAt = this.severity.constant ? undefined : (atNs: number): number => this.severity.at(atNs);
+    const shared = rateShare === "scope" && faults.rateBps !== Infinity;
+    const link = shared ? this.#context.link(this.scope, direction, faults.rateBps, severityAt) : undefined;
+    return new DirectionEngine({ direction, faults, key, rttNs, severityAt, link, onDecision: (decision) => this.record(decision) });
+  }
+
+  /** `timeout.connect` of a connect that begins now. */
+  connectNs(nowNs: number): number | undefined {
+    return this.#timeoutActs(nowNs) ? this.policy.faults.timeout.connectNs : undefined;
+  }
+
+  /** `timeout.recv` of a request that is sent now. */
+  recvNs(nowNs: number): number | undefined {
+    return this.#timeoutActs(nowNs) ? this.policy.faults.timeout.recvNs : undefined;
+  }
+
+  #timeoutActs(nowNs: number): boolean {
+    return this.severity.constant || this.severity.acts(new Draws(this.key), "timeout", nowNs);
   }
 
   recordReceiveTimeout(nowNs: number): void {
@@ -64,8 +83,10 @@ export class FlowBinding {
 }
 
 function shapesTcp(faults: DirectionFaults): boolean {
-  const { latencyNs, jitterNs, lossPpm, correlatedLoss, rateBps, congestion } = faults;
-  return latencyNs > 0 || jitterNs > 0 || lossPpm > 0 || correlatedLoss !== undefined || rateBps !== Infinity || congestion !== "none";
+  const { latencyNs, jitterNs, lossPpm, correlatedLoss, rateBps, congestion, duplicate, reorder } = faults;
+  const lossy = lossPpm > 0 || correlatedLoss !== undefined;
+  const copied = duplicate !== undefined || reorder?.stream === "wait";
+  return latencyNs > 0 || jitterNs > 0 || lossy || rateBps !== Infinity || congestion !== "none" || copied;
 }
 
 interface Judged extends TargetDecision {

@@ -1,5 +1,7 @@
 /** What a flow may ask of the relay that it lives in. */
-import type { FlowEvent } from "../engine/types.ts";
+import type { SeverityAt } from "../engine/faults/loss.ts";
+import type { SharedLink } from "../engine/shared-link.ts";
+import type { Direction, FlowEvent } from "../engine/types.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import type { Binding } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
@@ -18,6 +20,8 @@ export interface RelayContext {
   policy(policyId: number, scope: number): CompiledPolicy | undefined;
   /** A binding that went by message; drains the port. */
   spilledBinding(flow: number, sequence: number): Binding | undefined;
+  /** The link that the flows of a scope share. */
+  link(scope: number, direction: Direction, rateBps: number, severityAt: SeverityAt | undefined): SharedLink;
   record(event: FlowEvent): void;
   /** Sends recorded events: called before anything that they explain can be seen by the program. */
   flushEvents(): void;

@@ -44,10 +44,11 @@ export class Dial {
       const plan = planConnect({
         up: faults.uplink,
         down: faults.downlink,
-        timeoutConnectNs: faults.timeout.connectNs,
+        timeoutConnectNs: binding.connectNs(message.startNs),
         connectionError: faults.connectionError,
         key: binding.key,
         attempt: message.attempt,
+        severityAt: (afterNs) => binding.severity.at(message.startNs + afterNs),
       });
       this.#plan = plan;
       for (const decision of plan.decisions) binding.record({ ...decision, atNs: message.startNs + decision.atNs });

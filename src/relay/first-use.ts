@@ -12,9 +12,10 @@ export interface FirstUseFailure {
 export function rollFirstUse(binding: FlowBinding | undefined, nowNs: number): FirstUseFailure | undefined {
   if (binding === undefined || binding.fromConnect) return undefined;
   const { connectionError, uplink, downlink } = binding.policy.faults;
-  const failure = planFirstUse(connectionError, binding.key, nowNs);
+  const severity = binding.severity.at(nowNs);
+  const failure = planFirstUse(connectionError, binding.key, nowNs, severity);
   if (failure === undefined) return undefined;
   binding.record(failure.decision);
   // The bytes travel up, the reset travels down.
-  return { errno: errnoOf(failure.code), atNs: nowNs + uplink.latencyNs + downlink.latencyNs };
+  return { errno: errnoOf(failure.code), atNs: nowNs + (uplink.latencyNs + downlink.latencyNs) * severity };
 }

@@ -160,7 +160,7 @@ export class RelayFlow implements PipeOwner {
     this.uplinkBytes += chunk.length;
     this.#checkLive(nowNs);
     if (this.failed || this.#discarding || this.peer === undefined || (this.peer.destroyed && !this.#cutOff)) return;
-    const recvNs = this.current?.policy.faults.timeout.recvNs;
+    const recvNs = this.current?.recvNs(nowNs);
     if (recvNs !== undefined) this.receiveTimeout.sent(offset + chunk.length, nowNs, recvNs);
     const passed = this.#limits.admit(UPLINK, chunk.length, nowNs);
     if (passed > 0) this.#up.push(chunk.subarray(0, passed), nowNs);
@@ -352,7 +352,7 @@ export class RelayFlow implements PipeOwner {
 
   /** An HTTP/2 request began to wait for its first header, or got it. */
   reply(request: number, waiting: boolean): void {
-    const recvNs = this.current?.policy.faults.timeout.recvNs;
+    const recvNs = this.current?.recvNs(this.#context.clock.nowNs());
     if (!waiting) this.receiveTimeout.answered(request);
     else if (this.#bindings.isPending()) this.receiveTimeout.defer(request);
     else if (recvNs !== undefined) this.receiveTimeout.requested(request, this.#context.clock.nowNs(), recvNs);

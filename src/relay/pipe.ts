@@ -182,7 +182,8 @@ export class Pipe implements Waiter {
 
   /** Stops or resumes reading. */
   #throttle(): void {
-    const blocked = this.#lanes.at(-1)?.engine?.blocked() ?? false;
+    const engine = this.#lanes.at(-1)?.engine;
+    const blocked = engine !== undefined && (engine.blocked() || engine.stalled(this.#clock.nowNs()));
     const waiting = this.held + (this.sink?.writableLength ?? 0);
     if (blocked || waiting > this.#windowBytes) {
       if (!this.#paused) {
@@ -226,6 +227,7 @@ export class Pipe implements Waiter {
   /** Drops everything. */
   destroy(): void {
     this.#clock.cancel(this);
+    for (const { engine } of this.#lanes) engine?.abandon();
     this.#chunks.length = 0;
     this.#firstChunk = 0;
     this.#lanes.length = 0;

@@ -10,7 +10,9 @@ import type { Server, Socket } from "node:net";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { deserialize } from "node:v8";
 import { isInjection } from "../engine/decisions.ts";
-import type { FlowEvent } from "../engine/types.ts";
+import type { SeverityAt } from "../engine/faults/loss.ts";
+import type { SharedLink } from "../engine/shared-link.ts";
+import type { Direction, FlowEvent } from "../engine/types.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import type { Binding } from "../table/flows.ts";
 import { countScope, readActivation } from "../table/scopes.ts";
@@ -23,6 +25,7 @@ import { Flushes } from "./flushes.ts";
 import { CONTROL } from "./protocol.ts";
 import type { FromRelay, RelayInit, ToRelay } from "./protocol.ts";
 import { RoundTrips } from "./round-trips.ts";
+import { SharedLinks } from "./shared-links.ts";
 import { resetSocket } from "./sockets.ts";
 
 const UNCLAIMED_MS = 2000;
@@ -50,6 +53,7 @@ export class Relay implements RelayContext {
   readonly #unclaimed = new Map<number, { leg: Socket; timer: NodeJS.Timeout }>();
   readonly #policies = new Map<number, CompiledPolicy>();
   readonly #scopes = new Map<number, Set<RelayFlow>>();
+  readonly #links = new SharedLinks();
   readonly #ended = new Set<number>();
   readonly #spilled = new Map<string, Binding>();
   readonly #backlog: ToRelay[] = [];
@@ -247,6 +251,10 @@ export class Relay implements RelayContext {
     return binding;
   }
 
+  link(scope: number, direction: Direction, rateBps: number, severityAt: SeverityAt | undefined): SharedLink {
+    return this.#links.get(scope, direction, rateBps, severityAt);
+  }
+
   record(event: FlowEvent): void {
     countScope(this.table, event.scope, "events");
     if (isInjection(event.decision)) countScope(this.table, event.scope, "injected");
@@ -274,6 +282,7 @@ export class Relay implements RelayContext {
     if (flows === undefined || !flows.delete(flow)) return;
     if (flows.size > 0) return;
     this.#scopes.delete(scope);
+    this.#links.drop(scope);
     this.#checkReleased(scope);
   }
 

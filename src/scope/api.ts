@@ -55,7 +55,7 @@ export function createScopeApi({ manager, registry }: { manager: ScopeManager; r
     halfOpen: (death) => effects.halfOpen(death),
     packetDuplicate: (duplicates) => effects.packetDuplicate(duplicates),
     packetReorder: (reordering) => effects.packetReorder(reordering),
-    dns: (faults) => effects.dns(faults),
+    dns: (lookups) => effects.dns(lookups),
     sessionBudget: (budget) => effects.sessionBudget(budget),
     payloadMutation: (mutation) => effects.payloadMutation(mutation),
     withFaults: (nameOrFields, fn) => {

@@ -121,7 +121,7 @@ describe("times and skip", () => {
 
   it("count streams of an HTTP/2 session", async () => {
     const h2 = http2.createServer((_request, response) => response.end("ok"));
-    await using peer = await listen(h2 as never);
+    await using peer = await listen(h2);
     const session = http2.connect(`http://127.0.0.1:${peer.port}`);
     await once(session, "connect");
     session.on("error", () => {});

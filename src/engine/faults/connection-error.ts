@@ -23,8 +23,8 @@ export function openFlowErrorCode(kind: ErrorKind): "ECONNRESET" | "EHOSTUNREACH
   return kind === "unreachable" ? "EHOSTUNREACH" : "ECONNRESET";
 }
 
-export function rollConnectionError(draws: Draws, at: Position, fault: ConnectionErrorFault | undefined): boolean {
-  return fault !== undefined && draws.hits(at, "connection_error", 0, fault.ppm);
+export function rollConnectionError(draws: Draws, at: Position, fault: ConnectionErrorFault | undefined, severity: number): boolean {
+  return fault !== undefined && draws.hits(at, "connection_error", 0, fault.ppm * severity);
 }
 
 export function connectionErrorDecision(at: Position, atNs: number, code: ConnectionErrorCode, delayNs: number): Decision {

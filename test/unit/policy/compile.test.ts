@@ -101,8 +101,8 @@ describe("what no engine serves yet", () => {
     schedule: { kind: "ramp", ramp: "1s" },
     rate_share: "scope",
   };
-  it.each(Object.entries(all))("is listed in the spelling of the source: %s", (field, value) => {
-    expect(compilePolicy({ [field]: value }, "a").notImplemented).toEqual([field]);
+  it("is no field", () => {
+    expect(compilePolicy(all, "a").notImplemented).toEqual([]);
   });
 
   it.each<PolicyFields>([
@@ -130,7 +130,7 @@ describe("what no engine serves yet", () => {
       { sni: "b.example", exclude: true },
     ];
     const { notImplemented } = compilePolicy({ ...all, targets: [...targets, "b.example"] }, "a");
-    expect(notImplemented).toEqual([...Object.keys(all), "targets[0]", "targets[1].protocol", "targets[3].target"]);
+    expect(notImplemented).toEqual(["targets[0]", "targets[1].protocol", "targets[3].target"]);
   });
 });
 
