@@ -6,6 +6,7 @@
  * Bytes of TLS are never mutated here: the program's side does that to its plaintext.
  */
 import type { ByteStage } from "../engine/byte-stage.ts";
+import { concat } from "../engine/faults/mutate-bytes.ts";
 import { mutates } from "../engine/faults/payload-mutation.ts";
 import { MutationStage } from "../engine/mutation-stage.ts";
 import { SwapStage } from "../engine/swap-stage.ts";
@@ -103,13 +104,14 @@ export class FlowStages implements Waiter {
   }
 
   #swapped(pieces: readonly Uint8Array[], nowNs: number): void {
-    for (const piece of pieces) this.#handOn(this.#swap?.push(piece, nowNs) ?? [piece], nowNs);
+    const swap = this.#swap;
+    this.#handOn(swap === undefined ? pieces : pieces.flatMap((piece) => swap.push(piece, nowNs)), nowNs);
   }
 
+  /** In one piece, so that what was one write stays one. */
   #handOn(pieces: readonly Uint8Array[], nowNs: number): void {
-    for (const { buffer, byteOffset, byteLength } of pieces) {
-      if (byteLength > 0) this.#pipe.push(Buffer.from(buffer, byteOffset, byteLength), this.#engine(), nowNs);
-    }
+    const { buffer, byteOffset, byteLength } = concat(pieces);
+    if (byteLength > 0) this.#pipe.push(Buffer.from(buffer, byteOffset, byteLength), this.#engine(), nowNs);
   }
 
   #engine(): FlowBinding["up"] {

@@ -249,7 +249,9 @@ export class RelayFlow implements PipeOwner {
     if (this.failed) return;
     this.failed = true;
     this.#context.flushEvents();
-    failLeg(this.leg, this.#context.table, this.dial.flow, errnoOf(code));
+    // A leg that has ended already can only be reset.
+    if (this.leg?.writableEnded === true) this.#resetLeg(errnoOf(code), true);
+    else failLeg(this.leg, this.#context.table, this.dial.flow, errnoOf(code));
     this.leg?.resume();
     resetSocket(this.peer);
     this.#drop();

@@ -1,7 +1,7 @@
 /** When a flow that reached a limit fails, in virtual time. */
 import { describe, expect, it } from "vitest";
 import { Severity } from "../../../src/engine/severity.ts";
-import type { Decision, ScheduleFault } from "../../../src/engine/types.ts";
+import type { Decision } from "../../../src/engine/types.ts";
 import { DOWNLINK, UPLINK } from "../../../src/engine/types.ts";
 import type { DeadlineClock, Waiter } from "../../../src/internal/deadline-clock.ts";
 import { compilePolicy } from "../../../src/policy/compile.ts";
@@ -66,7 +66,7 @@ function limited(fields: PolicyFields, flowHash = 1n): { limits: FlowLimits; clo
     policy,
     key: { seed: 7n, flowHash },
     boundAtNs: 0,
-    severity: new Severity(policy.faults.schedule as ScheduleFault | undefined, 0),
+    severity: new Severity(policy.faults.schedule, 0),
     record: (decision: Decision) => void log.push(decision),
   };
   limits.govern(binding as unknown as FlowBinding);
