@@ -11,15 +11,16 @@
  */
 import { decisionAt } from "./decisions.ts";
 import { Draws, type Position } from "./draw.ts";
-import { DatagramLoss } from "./datagram-loss.ts";
 import { drawJitterNs, jitterDecision } from "./faults/jitter.ts";
 import { latencyDecision } from "./faults/latency.ts";
+import { droppedDecision, type LossModel } from "./faults/loss.ts";
+import { lossModel } from "./faults/loss-model.ts";
 import { drawExtraCopies, duplicateDecision } from "./faults/packet-duplicate.ts";
 import { drawReorder, reorderDecision, ReorderHold } from "./faults/packet-reorder.ts";
 import { Link, rateDecision } from "./faults/rate.ts";
 import { ReleaseHeap, type Timed } from "./release-heap.ts";
-import { scaleDirection, severityAt } from "./severity.ts";
-import type { DecisionSink, Direction, DirectionFaults, DrawKey, ReorderFault, ScheduleFault } from "./types.ts";
+import { scaleDirection, Severity } from "./severity.ts";
+import type { DecisionSink, Direction, DirectionFaults, DrawKey, ReorderFault } from "./types.ts";
 
 /** Small datagrams count as this many bytes of the queue: what a record of them costs. */
 const MIN_QUEUED_BYTES = 128;
@@ -30,9 +31,8 @@ export interface DatagramOptions {
   readonly key: DrawKey;
   /** Bytes that may be on their way at once; what comes on top is dropped. Payloads only, at least 128 for each datagram. */
   readonly windowBytes: number;
-  readonly schedule?: ScheduleFault | undefined;
-  /** When the schedule's clock started. */
-  readonly anchorNs?: number | undefined;
+  /** What a schedule makes of the faults: each datagram is judged at its own time. Default: always as written. */
+  readonly severity?: Severity | undefined;
   readonly onDecision?: DecisionSink | undefined;
   /** The transmitter, if several flows share one; its rate then replaces `faults.rateBps`. */
   readonly link?: Link | undefined;
@@ -54,7 +54,8 @@ export class DatagramDirection<T> {
   readonly #options: DatagramOptions;
   readonly #draws: Draws;
   readonly #link: Link;
-  readonly #loss: DatagramLoss;
+  readonly #loss: LossModel | undefined;
+  readonly #severity: Severity;
   readonly #flying = new ReleaseHeap<Packet<T>>();
   readonly #hold: ReorderHold<Packet<T>>;
   #ordinal = 0;
@@ -67,7 +68,8 @@ export class DatagramDirection<T> {
     this.#options = options;
     this.#draws = new Draws(options.key);
     this.#link = options.link ?? new Link(options.faults.rateBps);
-    this.#loss = new DatagramLoss(this.#draws, options.faults);
+    this.#loss = lossModel(this.#draws, options.faults);
+    this.#severity = options.severity ?? new Severity(undefined, 0);
     this.#hold = new ReorderHold((packet) => {
       this.#queuedBytes -= packet.queuedBytes;
       this.#arrived.push(packet);
@@ -97,8 +99,8 @@ export class DatagramDirection<T> {
   /** A datagram is sent. Ask `advance` for it afterwards: it may arrive at once. */
   push(payload: T, bytes: number, nowNs: number): void {
     if (this.#detached) throw new Error("push after detach");
-    const { schedule, anchorNs = 0, onDecision } = this.#options;
-    const severity = severityAt(schedule, nowNs - anchorNs);
+    const { onDecision } = this.#options;
+    const severity = this.#severity.at(nowNs);
     const faults = scaleDirection(this.#options.faults, severity);
     const { position } = this;
     this.#ordinal++;
@@ -148,10 +150,11 @@ export class DatagramDirection<T> {
     const { payload, copy, bytes, severity, faults, nowNs } = sent;
     const { windowBytes, onDecision } = this.#options;
     // Judged first and always: what the queue drops depends on timing, and the fate of later datagrams must not.
-    const lost = this.#loss.judge(at, faults);
+    const loss = this.#loss;
+    const lost = loss !== undefined && loss.lost(at, severity);
     const limited = !this.#link.unlimited && severity > 0;
     const queuedBytes = Math.max(bytes, MIN_QUEUED_BYTES);
-    if (this.#queuedBytes + queuedBytes > windowBytes) {
+    if (this.#queuedBytes + queuedBytes > windowBytes || this.#link.backlogBytes(nowNs) + bytes > windowBytes) {
       onDecision?.(decisionAt(at, nowNs, bytes, limited ? "rate" : "latency", "queue full", 0));
       return;
     }
@@ -161,8 +164,8 @@ export class DatagramDirection<T> {
       sentNs = this.#link.send(bytes * severity, nowNs);
       onDecision?.(rateDecision(at, nowNs, bytes, sentNs - nowNs));
     }
-    if (lost !== undefined) {
-      onDecision?.(decisionAt(at, nowNs, bytes, lost, "lost", 0));
+    if (lost) {
+      onDecision?.(droppedDecision(at, nowNs, bytes, loss.cause));
       return;
     }
     const jitterNs = drawJitterNs(this.#draws, at, faults.jitterNs);
