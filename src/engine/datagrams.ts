@@ -83,7 +83,7 @@ export class DatagramDirection<T> {
 
   /** Datagrams on their way, duplicates included. */
   get pending(): number {
-    return this.#flying.length + this.#hold.length;
+    return this.#flying.length + this.#hold.length + this.#arrived.length;
   }
 
   /** Bytes on their way, as the queue counts them. */
@@ -113,6 +113,8 @@ export class DatagramDirection<T> {
 
   /** When `advance()` must be called next; Infinity if nothing is on its way. */
   nextAtNs(): number {
+    // Let go by `detach`: due now.
+    if (this.#arrived.length > 0) return -Infinity;
     return Math.min(this.#flying.headNs, this.#hold.nextAtNs());
   }
 

@@ -22,13 +22,16 @@ export interface Waiter {
 export class DeadlineClock {
   readonly #heap: Waiter[] = [];
   readonly #spinNs: number;
+  readonly #hold: boolean;
   #timer: NodeJS.Timeout | undefined;
   #timerForNs = Infinity;
   #spinning = false;
   /** Worst and total lateness since the start, and the number of deadlines: `report()` states the clock's accuracy. */
   lateness: { count: number; totalNs: number; worstNs: number } = { count: 0, totalNs: 0, worstNs: 0 };
 
-  constructor(precision: "normal" | "fine") {
+  /** `hold`: whether waits keep the process alive. */
+  constructor(precision: "normal" | "fine", hold = true) {
+    this.#hold = hold;
     this.#spinNs = precision === "fine" ? SPIN_FINE_NS : SPIN_NORMAL_NS;
   }
 
@@ -54,6 +57,17 @@ export class DeadlineClock {
     if (waiter.heapIndex >= 0) this.#remove(waiter);
   }
 
+  /** Blocks the thread for at most this long while deadlines fall due: for the end of a process, where no timer fires any more. */
+  runFor(limitMs: number): void {
+    const untilNs = clockNs() + limitMs * 1e6;
+    const nothing = new Int32Array(new SharedArrayBuffer(4));
+    for (let first = this.#heap[0]; first !== undefined && first.deadlineNs <= untilNs; first = this.#heap[0]) {
+      const remainingMs = (first.deadlineNs - clockNs()) / 1e6;
+      if (remainingMs > 0) Atomics.wait(nothing, 0, 0, remainingMs);
+      else this.#tick();
+    }
+  }
+
   #arm(nowNs: number): void {
     const first = this.#heap[0];
     if (first === undefined || this.#spinning) return;
@@ -65,12 +79,14 @@ export class DeadlineClock {
     const remainingNs = deadlineNs - nowNs;
     if (remainingNs <= this.#spinNs) {
       this.#spinning = true;
+      // Always held: the loop would sleep through an immediate that is not. It is for a millisecond.
       setImmediate(this.#tick);
       return;
     }
     this.#timerForNs = deadlineNs;
     const delayMs = Math.min(Math.max(1, Math.floor((remainingNs - this.#spinNs) / 1e6)), MAX_TIMER_MS);
     this.#timer = setTimeout(this.#tick, delayMs);
+    if (!this.#hold) this.#timer.unref();
   }
 
   readonly #tick = (): void => {

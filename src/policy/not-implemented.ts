@@ -14,10 +14,7 @@ type Policy = PolicyOf<Read>;
 const USES: readonly { readonly field: keyof Policy; readonly used?: (policy: Policy) => boolean }[] = [];
 
 /** What a rule uses; `field` is the field of a mapping that says so. */
-const RULE_USES: readonly { readonly field: string; readonly used: (rule: TargetRule) => boolean }[] = [
-  // An exclusion of UDP is honoured: nothing happens to UDP.
-  { field: "protocol", used: (rule) => rule.protocol === "udp" && !rule.exclude },
-];
+const RULE_USES: readonly { readonly field: string; readonly used: (rule: TargetRule) => boolean }[] = [];
 
 /** The canonical paths of all fields that a policy uses and no engine serves. */
 export function findNotImplemented(policy: Policy): Path[] {

@@ -2,7 +2,7 @@
 import { hashFlowKey } from "../engine/draw.ts";
 import { isLoopback } from "../internal/addresses.ts";
 import { judgeTargets } from "../policy/targets.ts";
-import type { CompiledPolicy } from "../policy/types.ts";
+import type { CompiledPolicy, TargetDecision } from "../policy/types.ts";
 import type { FlowKey } from "../relay/flow-client.ts";
 import type { FlowInfo, ScopeRecord } from "../scope/record.ts";
 import type { KnownName } from "./host-names.ts";
@@ -55,6 +55,11 @@ export function nameFlow(record: ScopeRecord, { hostname, known, address, port }
 export function noteSkipped({ info, used }: Named): void {
   if (!used) info.governs = false;
   info.skipped = (info.skipped ?? 0) + 1;
+}
+
+/** What the policy's rules say of a flow of datagrams. */
+export function judgeDatagrams({ targets }: CompiledPolicy, { address, port, hostname, known }: FlowTarget): TargetDecision {
+  return judgeTargets(targets, { protocol: "udp", address: address.replace(/%.*$/, ""), port, hostname: hostname ?? known?.hostname });
 }
 
 /** Whether the policy's rules may touch a connection: a server name shows only later. */

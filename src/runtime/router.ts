@@ -27,7 +27,7 @@ interface FlowOrigin extends Origin {
   named: Named | undefined;
 }
 
-interface Captured {
+export interface Captured {
   /** null: shielded. */
   readonly record: ScopeRecord | null | undefined;
 }
@@ -53,20 +53,20 @@ export class FlowRouter implements Router {
     return this.#host;
   }
 
-  /** The scope that governs what the running code does. */
-  #governing(captured: Captured = { record: currentScope() }): ScopeRecord | undefined {
+  /** The scope that governs what the running code, or a caller that was captured, does. */
+  governing(captured: Captured = { record: currentScope() }): ScopeRecord | undefined {
     if (captured.record === null) return undefined;
     return captured.record?.live === true ? captured.record : this.#host.activation();
   }
 
   lookup(hostname: string, kind: LookupKind): Lookup {
-    return this.#host.lookups.begin(this.#host.isBusy() ? this.#governing() : undefined, hostname, kind);
+    return this.#host.lookups.begin(this.#host.isBusy() ? this.governing() : undefined, hostname, kind);
   }
 
   origin(): Origin | undefined {
     if (!this.#host.steerAll && !this.#host.isBusy()) return undefined;
     this.#host.beforeConnect();
-    const record = this.#governing();
+    const record = this.governing();
     if (record === undefined && !this.#host.steerAll) return undefined;
     const origin: FlowOrigin = { attempts: 0, record, governed: undefined, named: undefined };
     return origin;
@@ -133,7 +133,7 @@ export class FlowRouter implements Router {
 
   /** Binds a flow to whoever uses it now. `request`: the use begins a request. */
   use(flow: RoutedFlow, offset: () => number, request: boolean, captured?: Captured): void {
-    const record = this.#governing(captured);
+    const record = this.governing(captured);
     if (record !== undefined && isLimited(record.policy)) this.#countUse(record, flow, request);
     else flow.governed = true;
     flow.user = record;
@@ -183,7 +183,7 @@ export class FlowRouter implements Router {
   }
 
   unsteeredUse(socket: object, caller: Caller | undefined): void {
-    const record = this.#governing(caller as Captured | undefined);
+    const record = this.governing(caller as Captured | undefined);
     if (record === undefined) return;
     let seen = this.#unsteered.get(record);
     if (seen === undefined) this.#unsteered.set(record, (seen = new WeakSet()));

@@ -19,6 +19,7 @@ import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
 import type { ScopeHost } from "../scope/manager.ts";
 import type { ScopeRecord } from "../scope/record.ts";
+import { patchDgram } from "../steer/dgram.ts";
 import { patchDns } from "../steer/dns.ts";
 import { http2IsLoaded, patchHttp2 } from "../steer/http2.ts";
 import { patchNet } from "../steer/net.ts";
@@ -27,6 +28,8 @@ import { watchUndici } from "../steer/undici.ts";
 import { activationRef, endScope, freeScope, openScope, scopeCounters, setActivation } from "../table/scopes.ts";
 import type { ScopeCounters } from "../table/scopes.ts";
 import { PolicyTable } from "../table/table.ts";
+import { Datagrams } from "./datagram-router.ts";
+import type { DatagramHost } from "./datagram-router.ts";
 import { ForeignActivation } from "./foreign-activation.ts";
 import { bequeath, lockOwner, readInheritance } from "./inheritance.ts";
 import type { Inheritance } from "./inheritance.ts";
@@ -43,12 +46,13 @@ import { warnRelayDied, warnUnsteered } from "./warnings.ts";
 /** Changes when runtimes of different versions could not work on each other's objects. */
 export const ABI = 1;
 
-export class Runtime implements ScopeHost, RouterHost, ClientListener {
+export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListener {
   readonly abi: number = ABI;
   readonly registry: PolicyRegistry = new PolicyRegistry();
   readonly scopes: ScopeManager = new ScopeManager(this);
   readonly lookups: Lookups = new Lookups(this);
   readonly router: FlowRouter = new FlowRouter(this);
+  readonly datagrams: Datagrams = new Datagrams(this);
   readonly layer: ScopeLayer = createScopeApi({ manager: this.scopes, registry: this.registry });
   readonly startNs: number = clockNs();
   readonly #inheritance: Inheritance | undefined = readInheritance();
@@ -111,13 +115,17 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     try {
       patchNet(patches, this.router);
       this.#completeDns = patchDns(patches, this.router);
+      patchDgram(patches, this.router, this.datagrams);
       watchUndici(patches, this.router);
     } catch (error) {
       patches.restoreAll();
       throw error;
     }
     const beforeExit = (): void => this.#client?.exit.holdProcess();
-    const exit = (): void => this.#client?.exit.block();
+    const exit = (): void => {
+      this.datagrams.blockExit();
+      this.#client?.exit.block();
+    };
     process.on("beforeExit", beforeExit);
     process.on("exit", exit);
     patches.add(() => {
@@ -169,6 +177,18 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
     return this.#options.steer === "always" && this.#patches !== undefined;
   }
 
+  get windowBytes(): number {
+    return this.#options.windowBytes;
+  }
+
+  get precision(): "normal" | "fine" {
+    return this.#options.precision;
+  }
+
+  governing(captured: Captured): ScopeRecord | undefined {
+    return this.router.governing(captured);
+  }
+
   /** Kept cheap: every connect and write of the process asks. */
   isBusy(): boolean {
     if (this.#patches === undefined) return false;
@@ -210,6 +230,7 @@ export class Runtime implements ScopeHost, RouterHost, ClientListener {
   end(record: ScopeRecord): void {
     if (endScope(this.table(), record.ref)) this.client().releaseScope(record.ref);
     this.lookups.scopeEnded(record.ref);
+    this.datagrams.scopeEnded(record);
   }
 
   counters(record: ScopeRecord): ScopeCounters {

@@ -101,3 +101,8 @@ export const EINVAL: number = errnos.get("EINVAL") as number;
 /** What Node's callback of `getaddrinfo` gets for a failure: these become EAI_AGAIN and ENOTFOUND (libuv's own numbers, the same everywhere). */
 export const EAI_AGAIN = -3001;
 export const EAI_NONAME = -3008;
+
+/** The negative errno of a code of Node's. */
+export function errnoOf(code: string): number {
+  return errnos.get(code) ?? EINVAL;
+}

@@ -131,3 +131,54 @@ export interface Router {
   /** A socket that is not steered was used, by this caller (undefined: by the running code). */
   unsteeredUse(socket: object, caller: Caller | undefined): void;
 }
+
+/** Where a flow of datagrams goes. */
+export interface DatagramPeer {
+  readonly address: string;
+  readonly port: number;
+  /** The name that the program gave, if it did. */
+  readonly hostname: string | undefined;
+}
+
+/** A datagram as the adapter has it; `take` copies its bytes out of buffers that the program may use again. */
+export interface Datagram {
+  readonly bytes: number;
+  take(): Uint8Array;
+  /** Whatever belongs to it: handed back with the bytes. */
+  readonly tag?: unknown;
+}
+
+/** What becomes of datagrams that do not go on at once, and unchanged. */
+export interface DatagramPort {
+  /** The datagram leaves for the peer now. */
+  transmit(bytes: Uint8Array): void;
+  /** The datagram arrives at the program now. */
+  deliver(bytes: Uint8Array, tag: unknown): void;
+  /** The socket fails as it does when the network reports an error. */
+  fail(code: string): void;
+  /** No uplink datagram is on its way any more. */
+  drained(): void;
+}
+
+/** One flow of datagrams: a socket and a peer that it sent to first. */
+export interface DatagramFlow {
+  /** The flow is used by this caller: binds it to the caller's scope. */
+  useBy(caller: Caller): void;
+  /** Whether a scope governs the flow now. */
+  readonly governed: boolean;
+  /** Uplink datagrams on their way. */
+  readonly pending: number;
+  /** True: the datagram goes out at once, as it is. */
+  send(datagram: Datagram): boolean;
+  /** True: the program gets it at once, as it is. */
+  receive(datagram: Datagram): boolean;
+  /** The socket was closed: nothing arrives any more, what was sent still leaves. */
+  close(): void;
+  /** What has not left is lost. */
+  abandon(): void;
+}
+
+/** Where datagrams belong. */
+export interface DatagramRouter {
+  flow(peer: DatagramPeer, port: DatagramPort): DatagramFlow;
+}
