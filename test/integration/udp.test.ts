@@ -285,10 +285,10 @@ test.skipIf(!existsSync("/proc/net/snmp"))(
       seed: 11,
     });
     const dropsBefore = kernelDrops();
-      let wake: (() => void) | undefined;
+    let wake: (() => void) | undefined;
     sink.on("message", (bytes) => {
       const n = bytes.readUInt32LE(0);
-        arrived++;
+      arrived++;
       if (seen[n]! > 0) extra++;
       else {
         const tookMs = nowMs() - sentMs[n]!;
@@ -339,5 +339,5 @@ test.skipIf(!existsSync("/proc/net/snmp"))(
     expect(overtaken).toBeGreaterThan(0.03 * N);
     expect(report.faults["latency"]!.count).toBe(N + copies - lost);
     expect(report.faults["latency"]!.maxDelayMs).toBe(2);
-    },
+  },
 );
