@@ -28,8 +28,7 @@ import { watchUndici } from "../steer/undici.ts";
 import { activationRef, endScope, freeScope, openScope, scopeCounters, setActivation } from "../table/scopes.ts";
 import type { ScopeCounters } from "../table/scopes.ts";
 import { PolicyTable } from "../table/table.ts";
-import { Datagrams } from "./datagram-router.ts";
-import type { DatagramHost } from "./datagram-router.ts";
+import { type DatagramHost, Datagrams } from "./datagram-router.ts";
 import { ForeignActivation } from "./foreign-activation.ts";
 import { bequeath, lockOwner, readInheritance } from "./inheritance.ts";
 import type { Inheritance } from "./inheritance.ts";
@@ -57,7 +56,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   readonly startNs: number = clockNs();
   readonly #inheritance: Inheritance | undefined = readInheritance();
   readonly #records = new Map<number, ScopeRecord>();
-  #options: RuntimeOptions = DEFAULT_OPTIONS;
+  options: RuntimeOptions = DEFAULT_OPTIONS;
   #table: PolicyTable | undefined;
   #client: RelayClient | undefined;
   #patches: Patches | undefined;
@@ -94,8 +93,8 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   /** Patches Node and starts the relay's thread. Repeating it with other options changes those that still can change. */
   install(options: Partial<RuntimeOptions> & { seed?: bigint | undefined } = {}): void {
     const { seed, ...rest } = options;
-    const next: RuntimeOptions = { ...this.#options, ...rest };
-    if (this.#client !== undefined && (next.windowBytes !== this.#options.windowBytes || next.precision !== this.#options.precision)) {
+    const next: RuntimeOptions = { ...this.options, ...rest };
+    if (this.#client !== undefined && (next.windowBytes !== this.options.windowBytes || next.precision !== this.options.precision)) {
       throw new FaultcoreError(
         "ERR_FAULTCORE_INVALID_USE",
         "install() cannot change `window` or `precision` any more: the relay runs already. Call install() before the first scope.",
@@ -105,7 +104,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     if (seed !== undefined) this.#seed = seed;
     // A bad FAULTCORE_SEED is refused here, before anything is started.
     this.runSeed();
-    this.#options = next;
+    this.options = next;
     if (this.#patches === undefined) this.#patch();
     this.client().start();
   }
@@ -122,10 +121,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
       throw error;
     }
     const beforeExit = (): void => this.#client?.exit.holdProcess();
-    const exit = (): void => {
-      this.datagrams.blockExit();
-      this.#client?.exit.block();
-    };
+    const exit = (): void => (this.datagrams.blockExit(), this.#client?.exit.block());
     process.on("beforeExit", beforeExit);
     process.on("exit", exit);
     patches.add(() => {
@@ -142,7 +138,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     this.#patches?.restoreAll();
     this.#patches = undefined;
     this.#completeDns = undefined;
-    this.#options = DEFAULT_OPTIONS;
+    this.options = DEFAULT_OPTIONS;
     if (this.#client !== undefined && this.#client.openFlows === 0) {
       void this.#client.host.stop();
       this.#client = undefined;
@@ -161,7 +157,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   }
 
   client(): RelayClient {
-    this.#client ??= new RelayClient(this.table(), this.#options, this);
+    this.#client ??= new RelayClient(this.table(), this.options, this);
     return this.#client;
   }
 
@@ -174,19 +170,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   }
 
   get steerAll(): boolean {
-    return this.#options.steer === "always" && this.#patches !== undefined;
-  }
-
-  get windowBytes(): number {
-    return this.#options.windowBytes;
-  }
-
-  get precision(): "normal" | "fine" {
-    return this.#options.precision;
-  }
-
-  governing(captured: Captured): ScopeRecord | undefined {
-    return this.router.governing(captured);
+    return this.options.steer === "always" && this.#patches !== undefined;
   }
 
   /** Kept cheap: every connect and write of the process asks. */
