@@ -67,9 +67,10 @@ export class DatagramDirection<T> {
   constructor(options: DatagramOptions) {
     this.#options = options;
     this.#draws = new Draws(options.key);
-    this.#link = options.link ?? new Link(options.faults.rateBps);
     this.#loss = lossModel(this.#draws, options.faults);
-    this.#severity = options.severity ?? new Severity(undefined, 0);
+    const severity = options.severity ?? new Severity(undefined, 0);
+    this.#severity = severity;
+    this.#link = options.link ?? new Link(options.faults.rateBps, (nowNs) => severity.at(nowNs));
     this.#hold = new ReorderHold((packet) => {
       this.#queuedBytes -= packet.queuedBytes;
       this.#arrived.push(packet);
@@ -162,8 +163,7 @@ export class DatagramDirection<T> {
     }
     let sentNs = nowNs;
     if (limited) {
-      // Severity scales the time that a byte takes.
-      sentNs = this.#link.send(bytes * severity, nowNs);
+      sentNs = this.#link.send(bytes, nowNs);
       onDecision?.(rateDecision(at, nowNs, bytes, sentNs - nowNs));
     }
     if (lost) {

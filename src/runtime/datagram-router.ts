@@ -19,6 +19,7 @@ import type { KnownName } from "./host-names.ts";
 import { recordLocal } from "./local-events.ts";
 import type { LocalEventHost } from "./local-events.ts";
 import type { Lookups } from "./lookups.ts";
+import type { RuntimeOptions } from "./options.ts";
 import type { Captured } from "./router.ts";
 import { isLimited } from "./uses.ts";
 
@@ -28,9 +29,8 @@ const EXIT_MS = 200;
 /** What the router asks of the runtime. */
 export interface DatagramHost extends LocalEventHost {
   readonly lookups: Lookups;
-  readonly windowBytes: number;
-  readonly precision: "normal" | "fine";
-  governing(captured: Captured): ScopeRecord | undefined;
+  readonly options: RuntimeOptions;
+  readonly router: { governing(captured: Captured): ScopeRecord | undefined };
   threadPath(): string;
   takeUse(record: ScopeRecord, kind: UseKind): boolean;
 }
@@ -50,7 +50,7 @@ export class Datagrams implements DatagramRouter {
   }
 
   governing(captured: Captured): ScopeRecord | undefined {
-    return this.#host.governing(captured);
+    return this.#host.router.governing(captured);
   }
 
   isLive(record: ScopeRecord): boolean {
@@ -74,13 +74,14 @@ export class Datagrams implements DatagramRouter {
     countScope(this.#host.table(), ref, "flows");
     if (!touchesDatagrams(policy)) return undefined;
     const { flowHash } = named.key;
-    this.#clocks ??= new DatagramClocks(this.#host.precision);
+    const severity = new Severity(policy.faults.schedule, row.anchorNs);
+    this.#clocks ??= new DatagramClocks(this.#host.options.precision);
     const binding = new DatagramBinding(this.#clocks, port, {
       faults: policy.faults,
       key: { seed: row.seed, flowHash },
-      severity: new Severity(policy.faults.schedule, row.anchorNs),
-      windowBytes: this.#host.windowBytes,
-      links: this.#sharedLinks(record),
+      severity,
+      windowBytes: this.#host.options.windowBytes,
+      links: this.#sharedLinks(record, severity),
       record: (decision) => recordLocal(this.#host, { ...decision, scope: ref, flowHash }),
     });
     const bound = this.#bound.get(record) ?? new Set();
@@ -111,11 +112,14 @@ export class Datagrams implements DatagramRouter {
     return false;
   }
 
-  #sharedLinks(record: ScopeRecord): readonly [up: Link, down: Link] | undefined {
+  #sharedLinks(record: ScopeRecord, severity: Severity): readonly [up: Link, down: Link] | undefined {
     const { rateShare, uplink, downlink } = record.policy.faults;
     if (rateShare !== "scope") return undefined;
     let links = this.#links.get(record);
-    if (links === undefined) this.#links.set(record, (links = [new Link(uplink.rateBps), new Link(downlink.rateBps)]));
+    if (links !== undefined) return links;
+    const at = (nowNs: number): number => severity.at(nowNs);
+    links = [new Link(uplink.rateBps, at), new Link(downlink.rateBps, at)];
+    this.#links.set(record, links);
     return links;
   }
 }

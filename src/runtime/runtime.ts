@@ -19,12 +19,8 @@ import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
 import type { ScopeHost } from "../scope/manager.ts";
 import type { ScopeRecord } from "../scope/record.ts";
-import { patchDgram } from "../steer/dgram.ts";
-import { patchDns } from "../steer/dns.ts";
 import { http2IsLoaded, patchHttp2 } from "../steer/http2.ts";
-import { patchNet } from "../steer/net.ts";
-import { Patches } from "../steer/patches.ts";
-import { watchUndici } from "../steer/undici.ts";
+import type { Patches } from "../steer/patches.ts";
 import { activationRef, endScope, freeScope, openScope, scopeCounters, setActivation } from "../table/scopes.ts";
 import type { ScopeCounters } from "../table/scopes.ts";
 import { PolicyTable } from "../table/table.ts";
@@ -36,8 +32,8 @@ import type { Inheritance } from "./inheritance.ts";
 import { Lookups } from "./lookups.ts";
 import { DEFAULT_OPTIONS } from "./options.ts";
 import type { RuntimeOptions } from "./options.ts";
+import { patchNode } from "./patch-node.ts";
 import { FlowRouter } from "./router.ts";
-import type { Captured } from "./router.ts";
 import type { RouterHost } from "./router-host.ts";
 import { randomSeed, seedFromEnvironment } from "./seed.ts";
 import { showEvent } from "./show-event.ts";
@@ -58,7 +54,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   readonly startNs: number = clockNs();
   readonly #inheritance: Inheritance | undefined = readInheritance();
   readonly #records = new Map<number, ScopeRecord>();
-  #options: RuntimeOptions = DEFAULT_OPTIONS;
+  options: RuntimeOptions = DEFAULT_OPTIONS;
   #table: PolicyTable | undefined;
   #client: RelayClient | undefined;
   #patches: Patches | undefined;
@@ -95,8 +91,8 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   /** Patches Node and starts the relay's thread. Repeating it with other options changes those that still can change. */
   install(options: Partial<RuntimeOptions> & { seed?: bigint | undefined } = {}): void {
     const { seed, ...rest } = options;
-    const next: RuntimeOptions = { ...this.#options, ...rest };
-    if (this.#client !== undefined && (next.windowBytes !== this.#options.windowBytes || next.precision !== this.#options.precision)) {
+    const next: RuntimeOptions = { ...this.options, ...rest };
+    if (this.#client !== undefined && (next.windowBytes !== this.options.windowBytes || next.precision !== this.options.precision)) {
       throw new FaultcoreError(
         "ERR_FAULTCORE_INVALID_USE",
         "install() cannot change `window` or `precision` any more: the relay runs already. Call install() before the first scope.",
@@ -106,34 +102,21 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     if (seed !== undefined) this.#seed = seed;
     // A bad FAULTCORE_SEED is refused here, before anything is started.
     this.runSeed();
-    this.#options = next;
+    this.options = next;
     if (this.#patches === undefined) this.#patch();
     this.client().start();
   }
 
   #patch(): void {
-    const patches = new Patches();
-    try {
-      patchNet(patches, this.router);
-      this.#completeDns = patchDns(patches, this.router);
-      patchDgram(patches, this.router, this.datagrams);
-      watchUndici(patches, this.router);
-    } catch (error) {
-      patches.restoreAll();
-      throw error;
-    }
-    const beforeExit = (): void => this.#client?.exit.holdProcess();
-    const exit = (): void => {
-      this.datagrams.blockExit();
-      this.#client?.exit.block();
-    };
-    process.on("beforeExit", beforeExit);
-    process.on("exit", exit);
-    patches.add(() => {
-      process.off("beforeExit", beforeExit);
-      process.off("exit", exit);
+    const { patches, completeDns } = patchNode(this.router, this.datagrams, {
+      beforeExit: () => this.#client?.exit.holdProcess(),
+      exit: () => {
+        this.datagrams.blockExit();
+        this.#client?.exit.block();
+      },
     });
     this.#patches = patches;
+    this.#completeDns = completeDns;
     this.#http2Patched = false;
   }
 
@@ -143,7 +126,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     this.#patches?.restoreAll();
     this.#patches = undefined;
     this.#completeDns = undefined;
-    this.#options = DEFAULT_OPTIONS;
+    this.options = DEFAULT_OPTIONS;
     if (this.#client !== undefined && this.#client.openFlows === 0) {
       void this.#client.host.stop();
       this.#client = undefined;
@@ -162,7 +145,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   }
 
   client(): RelayClient {
-    this.#client ??= new RelayClient(this.table(), this.#options, this);
+    this.#client ??= new RelayClient(this.table(), this.options, this);
     return this.#client;
   }
 
@@ -175,19 +158,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   }
 
   get steerAll(): boolean {
-    return this.#options.steer === "always" && this.#patches !== undefined;
-  }
-
-  get windowBytes(): number {
-    return this.#options.windowBytes;
-  }
-
-  get precision(): "normal" | "fine" {
-    return this.#options.precision;
-  }
-
-  governing(captured: Captured): ScopeRecord | undefined {
-    return this.router.governing(captured);
+    return this.options.steer === "always" && this.#patches !== undefined;
   }
 
   /** Kept cheap: every connect and write of the process asks. */

@@ -7,18 +7,17 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import type { RemoteInfo, Socket } from "node:dgram";
-import { isIP } from "node:net";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { brandInjected } from "../internal/brand.ts";
 import { canonicalAddress } from "./dgram-internals.ts";
 import type { LookupCallback, OnMessage, SendRequest, SendRest, UdpHandle } from "./dgram-internals.ts";
 import { errnoException, errnoOf } from "./node-internals.ts";
 import type { SocketName } from "./node-internals.ts";
+import { nameOf, Peers } from "./datagram-peers.ts";
+import type { Peer } from "./datagram-peers.ts";
 import { hide } from "./patches.ts";
 import type { Caller, DatagramFlow, DatagramPort, DatagramRouter, Router } from "./router.ts";
 
-/** Peers that one socket remembers; those that were met longest ago leave first. */
-const MAX_PEERS = 65_536;
 /** A closed socket waits no longer than this for what was sent to leave. */
 const LINGER_MS = 60_000;
 /** The largest payload of a datagram: the kernel refuses more. */
@@ -32,17 +31,6 @@ export interface Doing {
   hostname: string | undefined;
 }
 
-interface Peer {
-  readonly address: string;
-  readonly port: number;
-  /** It spoke first. */
-  readonly inbound: boolean;
-  hostname: string | undefined;
-  flow: DatagramFlow | undefined;
-  /** Whether the kernel has a way there: asked once. */
-  reachable: boolean | undefined;
-}
-
 export class DatagramSocket {
   readonly #socket: Socket;
   readonly #handle: UdpHandle;
@@ -50,7 +38,7 @@ export class DatagramSocket {
   readonly #doing: Doing;
   readonly #router: Router;
   readonly #datagrams: DatagramRouter;
-  readonly #peers = new Map<string, Peer>();
+  readonly #peers = new Peers();
   /** The peer that the socket is connected to; null: none; undefined: nobody has looked yet. */
   #connected: Peer | null | undefined;
   #broadcast = false;
@@ -84,25 +72,7 @@ export class DatagramSocket {
 
   /** A message from this address is about to reach the program. */
   heardFrom(address: string, port: number): Peer {
-    return this.#peer(address, port, true);
-  }
-
-  #peer(address: string, port: number, inbound: boolean): Peer {
-    const name = `${address} ${port}`;
-    let peer = this.#peers.get(name);
-    if (peer !== undefined) return peer;
-    peer = { address, port, inbound, hostname: undefined, flow: undefined, reachable: undefined };
-    if (this.#peers.size >= MAX_PEERS) this.#forgetOldest();
-    this.#peers.set(name, peer);
-    return peer;
-  }
-
-  #forgetOldest(): void {
-    for (const [name, { flow }] of this.#peers) {
-      if (flow !== undefined && flow.pending > 0) continue;
-      this.#peers.delete(name);
-      return;
-    }
+    return this.#peers.of(address, port, true);
   }
 
   #hook(): void {
@@ -112,7 +82,7 @@ export class DatagramSocket {
     const send = (request: SendRequest, list: readonly ArrayBufferView[], count: number, rest: SendRest): number =>
       this.#send(request, list, count, rest);
     const connected = (address: string, port: number): void => {
-      this.#connected = this.#peer(canonicalAddress(address), port, false);
+      this.#connected = this.#peers.of(canonicalAddress(address), port, false);
       this.#connected.hostname = nameOf(doing.hostname);
     };
     const disconnected = (): void => void (this.#connected = null);
@@ -152,7 +122,7 @@ export class DatagramSocket {
 
   #send(request: SendRequest, list: readonly ArrayBufferView[], count: number, rest: SendRest): number {
     const asItIs = (): number => this.#originals.send.call(this.#handle, request, list, count, ...rest);
-    const peer = rest.length === 1 ? this.#connectedPeer() : this.#peer(canonicalAddress(rest[1]), rest[0], false);
+    const peer = rest.length === 1 ? this.#connectedPeer() : this.#peers.of(canonicalAddress(rest[1]), rest[0], false);
     if (peer === undefined || peer.inbound || (peer.flow === undefined && !this.#router.isBusy())) return asItIs();
     const flow = (peer.flow ??= this.#openFlow(peer));
     // Sent while its own message is handled: that belongs to nobody new.
@@ -182,7 +152,7 @@ export class DatagramSocket {
     if (this.#connected === undefined) {
       const name: SocketName = {};
       const errno = this.#originals.getpeername.call(this.#handle, name);
-      this.#connected = errno === 0 && name.address !== undefined ? this.#peer(name.address, name.port ?? 0, false) : null;
+      this.#connected = errno === 0 && name.address !== undefined ? this.#peers.of(name.address, name.port ?? 0, false) : null;
     }
     return this.#connected ?? undefined;
   }
@@ -230,6 +200,7 @@ export class DatagramSocket {
     if (onmessage === undefined || this.#onmessage !== undefined) return;
     this.#onmessage = onmessage;
     const receive = (nread: number, bytes: Buffer | undefined, from: RemoteInfo): boolean => this.#receive(nread, bytes, from);
+    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a native handle has nothing else
     this.#handle.onmessage = function (this: UdpHandle, nread, handle, bytes, from): void {
       if (receive(nread, bytes, from)) onmessage.call(this, nread, handle, bytes, from);
     };
@@ -239,7 +210,7 @@ export class DatagramSocket {
   #receive(nread: number, bytes: Buffer | undefined, from: RemoteInfo): boolean {
     this.#context ??= new AsyncResource("FAULTCOREDATAGRAMS");
     if (nread < 0 || bytes === undefined) return true;
-    const flow = this.#peers.get(`${from.address} ${from.port}`)?.flow;
+    const flow = this.#peers.known(from.address, from.port)?.flow;
     return flow === undefined || flow.receive({ bytes: bytes.length, take: () => bytes, tag: from });
   }
 
@@ -272,13 +243,13 @@ export class DatagramSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#arrived.length = 0;
-    for (const { flow } of this.#peers.values()) flow?.close();
+    for (const { flow } of this.#peers.all()) flow?.close();
     if (!this.#isPending()) {
       this.#originals.close.call(this.#handle, callback);
       return;
     }
     this.#linger = setTimeout(() => {
-      for (const { flow } of this.#peers.values()) flow?.abandon();
+      for (const { flow } of this.#peers.all()) flow?.abandon();
       this.#drained();
     }, LINGER_MS).unref();
     this.#afterLinger = () => this.#originals.close.call(this.#handle, callback);
@@ -293,14 +264,9 @@ export class DatagramSocket {
   }
 
   #isPending(): boolean {
-    for (const { flow } of this.#peers.values()) if (flow !== undefined && flow.pending > 0) return true;
+    for (const { flow } of this.#peers.all()) if (flow !== undefined && flow.pending > 0) return true;
     return false;
   }
-}
-
-/** A name that the program gave; an address is none. */
-function nameOf(given: string | undefined): string | undefined {
-  return given === undefined || given === "" || isIP(given) !== 0 ? undefined : given;
 }
 
 /** The program may use its buffers again as soon as Node says that they were sent. */

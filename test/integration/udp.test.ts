@@ -1,8 +1,9 @@
 // Datagrams under faults, on real loopback sockets.
 import dgram from "node:dgram";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
-import { activate, faultScope, isInjected, reset, withFaults } from "faultcore";
+import { activate, faultScope, isInjected, onFault, reset, withFaults } from "faultcore";
 import type { FaultScope, PolicyFields } from "faultcore";
 import { afterEach, describe, expect, test } from "vitest";
 import { nowMs } from "../helpers/measure.ts";
@@ -11,7 +12,7 @@ import { until } from "../helpers/runtime.ts";
 const open = new Set<dgram.Socket>();
 afterEach(() => {
   reset();
-  for (const socket of open) socket.close();
+  for (const left of open) left.close();
   open.clear();
 });
 
@@ -62,14 +63,13 @@ describe("a datagram in a scope", () => {
         const answer = once(client, "message");
         const began = nowMs();
         expect(await send(client, "hello", peer.port, host)).toBe(5);
-        expect(nowMs() - began).toBeLessThan(40);
+        expect(peer.heard).toEqual([]);
         const [bytes, from] = (await answer) as [Buffer, dgram.RemoteInfo];
         const tookMs = nowMs() - began;
         expect(String(bytes)).toBe("re hello");
         expect(from).toEqual({ address: host, family: type === "udp4" ? "IPv4" : "IPv6", port: peer.port, size: 8 });
         expect(peer.heard[0]!.atMs - began).toBeGreaterThanOrEqual(40);
         expect(tookMs).toBeGreaterThanOrEqual(100);
-        expect(tookMs).toBeLessThan(200);
       });
       const report = scope.report();
       expect(report.flows).toMatchObject([
@@ -138,7 +138,6 @@ describe("a datagram in a scope", () => {
       for (let n = 0; n < 10; n++) await send(client, Buffer.alloc(100, `${n}`), peer.port);
       await until("all came", () => peer.heard.length === 10);
       for (const [n, { atMs }] of peer.heard.entries()) expect(atMs - began).toBeGreaterThanOrEqual((n + 1) * 10);
-      expect(peer.heard.at(-1)!.atMs - began).toBeLessThan(160);
     });
   });
 });
@@ -156,7 +155,7 @@ describe("who governs a flow", () => {
     const at = (text: string): number => peer.heard.find((heard) => heard.text === text)!.atMs - began;
     expect(at("first")).toBeGreaterThanOrEqual(20);
     expect(at("second")).toBeGreaterThanOrEqual(50);
-    expect(at("outside")).toBeLessThan(20);
+    expect(peer.heard.map(({ text }) => text)).toEqual(["outside", "first", "second"]);
     expect([first, second].map((scope) => scope.report().flows.length)).toEqual([1, 1]);
   });
 
@@ -169,7 +168,6 @@ describe("who governs a flow", () => {
     await send(client, "x", peer.port);
     await answer;
     expect(nowMs() - began).toBeGreaterThanOrEqual(50);
-    expect(nowMs() - began).toBeLessThan(75);
     // Two events of one flow: the server's socket has none.
     expect(activation.report().flows).toHaveLength(1);
     expect(activation.events()).toHaveLength(2);
@@ -204,7 +202,6 @@ describe("who governs a flow", () => {
     await send(client, "fast", peer.port);
     await until("both came", () => peer.heard.length === 2);
     expect(peer.heard.map(({ text }) => text)).toEqual(["fast", "slow"]);
-    expect(peer.heard[0]!.atMs - began).toBeLessThan(60);
     expect(peer.heard[1]!.atMs - began).toBeGreaterThanOrEqual(60);
   });
 });
@@ -220,7 +217,7 @@ describe("closing", () => {
       await send(client, "last words", peer.port);
       client.close();
       await once(client, "close");
-      expect(nowMs() - began).toBeLessThan(50);
+      expect(peer.heard).toEqual([]);
       await until("it came", () => peer.heard.length === 1);
       expect(peer.heard[0]!.atMs - began).toBeGreaterThanOrEqual(50);
     });
@@ -258,3 +255,89 @@ describe("errors are the kernel's", () => {
     }
   });
 });
+
+/** What the kernel threw away because a socket was not read fast enough. */
+function kernelDrops(): number {
+  const [names = "", values = ""] = readFileSync("/proc/net/snmp", "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith("Udp:"));
+  const index = names.split(" ").indexOf("RcvbufErrors");
+  return Number(values.split(" ")[index]);
+}
+
+test.skipIf(!existsSync("/proc/net/snmp"))(
+  "100,000 datagrams: shares are those of the policy, and every one is accounted for",
+  async () => {
+    const N = 100_000;
+    const IN_FLIGHT = 64;
+    const seen = new Uint8Array(N);
+    const sentMs = new Float64Array(N);
+    let [arrived, extra, early, late, overtaken, highest] = [0, 0, 0, 0, 0, -1];
+    const sink = socket();
+    sink.bind(0, "127.0.0.1");
+    await once(sink, "listening");
+    sink.setRecvBufferSize(4 << 20);
+    const scope = scopeOf({
+      latency: "2ms",
+      packetLoss: "5%",
+      packetDuplicate: { prob: "3%", maxExtra: 2 },
+      packetReorder: { prob: "4%", window: 3, maxDelay: "50ms" },
+      seed: 11,
+    });
+    const dropsBefore = kernelDrops();
+    let wake: (() => void) | undefined;
+    sink.on("message", (bytes) => {
+      const n = bytes.readUInt32LE(0);
+      arrived++;
+      if (seen[n]! > 0) extra++;
+      else {
+        const tookMs = nowMs() - sentMs[n]!;
+        if (tookMs < 2) early++;
+        if (tookMs > 1000) late++;
+        if (n < highest) overtaken++;
+        else highest = n;
+      }
+      seen[n]!++;
+      wake?.();
+    });
+    const stop = onFault(({ fault, decision }) => {
+      if (fault === "packet_loss") lost++;
+      else if (fault === "packet_duplicate") copies += Number(decision.slice("extra x".length));
+      else if (fault === "packet_reorder") reordered++;
+    });
+    let [lost, copies, reordered] = [0, 0, 0];
+    await scope.run(async () => {
+      const client = socket();
+      client.connect((sink.address() as AddressInfo).port, "127.0.0.1");
+      await once(client, "connect");
+      const message = Buffer.alloc(64);
+      for (let n = 0; n < N; n++) {
+        // All that are not lost arrive, so this many are on their way.
+        while (n + copies - lost - arrived >= IN_FLIGHT) {
+          await new Promise<void>((resolve) => (wake = resolve));
+          wake = undefined;
+        }
+        message.writeUInt32LE(n, 0);
+        sentMs[n] = nowMs();
+        client.send(message);
+      }
+      await until("all arrived", () => N + copies - lost - arrived - (kernelDrops() - dropsBefore) <= 0);
+    });
+    stop();
+    const dropped = kernelDrops() - dropsBefore;
+    const report = scope.report();
+    expect(arrived + dropped).toBe(N + copies - lost);
+    expect([early, late]).toEqual([0, 0]);
+    expect(dropped).toBeLessThan(N / 100);
+    // Five standard errors of a share p of n.
+    const within = (count: number, n: number, p: number): void =>
+      expect(Math.abs(count - n * p)).toBeLessThan(5 * Math.sqrt(n * p * (1 - p)));
+    within(lost, N + copies, 0.05);
+    within(report.faults["packet_duplicate"]!.count, N, 0.03);
+    within(reordered, N + copies - lost, 0.04);
+    expect(extra).toBeGreaterThan(0.8 * copies);
+    expect(overtaken).toBeGreaterThan(0.03 * N);
+    expect(report.faults["latency"]!.count).toBe(N + copies - lost);
+    expect(report.faults["latency"]!.maxDelayMs).toBe(2);
+  },
+);

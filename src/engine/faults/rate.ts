@@ -43,14 +43,14 @@ export class Link {
     return this.freeAtNs;
   }
 
-  /** Bytes that were accepted and have not left. */
-  backlogBytes(nowNs: number): number {
-    return this.freeAtNs <= nowNs || this.unlimited ? 0 : ((this.freeAtNs - nowNs) * this.rateBps) / (BITS_PER_BYTE * NS_PER_S);
-  }
-
   /** Takes packets of this feeder, as long as there is room for them now. */
   feed(feeder: Feeder, nowNs: number): void {
     while (this.freeAtNs <= nowNs && feeder.sendNext(nowNs));
+  }
+
+  /** Bytes that were accepted and have not left. */
+  backlogBytes(nowNs: number): number {
+    return this.freeAtNs <= nowNs || this.unlimited ? 0 : ((this.freeAtNs - nowNs) * this.rateBps) / (BITS_PER_BYTE * NS_PER_S);
   }
 
   /** Transmits `bytes` that are ready at `nowNs`, behind what was accepted before; returns when their last bit has left. */

@@ -1,0 +1,40 @@
+/** All changes to Node that a thread needs, made together or not at all. */
+import { patchDgram } from "../steer/dgram.ts";
+import { patchDns } from "../steer/dns.ts";
+import { patchNet } from "../steer/net.ts";
+import { Patches } from "../steer/patches.ts";
+import { watchUndici } from "../steer/undici.ts";
+import type { Datagrams } from "./datagram-router.ts";
+import type { FlowRouter } from "./router.ts";
+
+/** What the process asks before it ends. */
+interface ProcessEnd {
+  beforeExit(): void;
+  exit(): void;
+}
+
+export interface PatchedNode {
+  readonly patches: Patches;
+  /** Patches what could not be patched yet: see `patchDns`. */
+  readonly completeDns: ReturnType<typeof patchDns>;
+}
+
+export function patchNode(router: FlowRouter, datagrams: Datagrams, { beforeExit, exit }: ProcessEnd): PatchedNode {
+  const patches = new Patches();
+  try {
+    patchNet(patches, router);
+    const completeDns = patchDns(patches, router);
+    patchDgram(patches, router, datagrams);
+    watchUndici(patches, router);
+    process.on("beforeExit", beforeExit);
+    process.on("exit", exit);
+    patches.add(() => {
+      process.off("beforeExit", beforeExit);
+      process.off("exit", exit);
+    });
+    return { patches, completeDns };
+  } catch (error) {
+    patches.restoreAll();
+    throw error;
+  }
+}
