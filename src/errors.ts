@@ -17,8 +17,6 @@ export type FaultcoreErrorCode =
   | "ERR_FAULTCORE_POLICY_FILE"
   /** No policy of this name is registered, and the caller asked for that to be an error. */
   | "ERR_FAULTCORE_UNKNOWN_POLICY"
-  /** The policy uses a fault whose engine does not exist yet; `paths` names all of them. */
-  | "ERR_FAULTCORE_NOT_IMPLEMENTED"
   /** More scopes, flows or threads at once than the policy table has rows. */
   | "ERR_FAULTCORE_TABLE_FULL"
   /** The relay could not be started, or died and could not be replaced. */
@@ -30,8 +28,6 @@ export type FaultcoreErrorCode =
 export interface FaultcoreErrorDetails {
   /** Path of the offending field, in the spelling that the input used: `timeout.connect`, `targets[0].port`. */
   readonly path?: string | undefined;
-  /** All offending paths, where there can be several (`ERR_FAULTCORE_NOT_IMPLEMENTED`). */
-  readonly paths?: readonly string[] | undefined;
   /** What was expected at `path`, as text. */
   readonly expected?: string | undefined;
   /** The policy that the error is about. */
@@ -56,7 +52,6 @@ const kOurs = Symbol.for("faultcore.FaultcoreError");
 export class FaultcoreError extends Error {
   readonly code: FaultcoreErrorCode;
   readonly path: string | undefined;
-  readonly paths: readonly string[] | undefined;
   readonly expected: string | undefined;
   readonly policy: string | undefined;
   readonly file: string | undefined;
@@ -66,7 +61,6 @@ export class FaultcoreError extends Error {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.path = details.path;
-    this.paths = details.paths;
     this.expected = details.expected;
     this.policy = details.policy;
     this.file = details.file;

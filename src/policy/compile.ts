@@ -16,7 +16,6 @@ import {
 } from "./compile-groups.ts";
 import { fnv1a64 } from "../internal/hash.ts";
 import type { DirectionOf, PolicyFields, PolicyOf, Read } from "./fields.ts";
-import { findNotImplemented } from "./not-implemented.ts";
 import { parsePolicy, type ParsedPolicy } from "./parse.ts";
 import type { CompiledPolicy } from "./types.ts";
 
@@ -45,7 +44,6 @@ export function compileParsed(parsed: ParsedPolicy, name: string | undefined): C
     targets: fields.targets,
     skip: fields.skip ?? 0,
     times: fields.times ?? Infinity,
-    notImplemented: findNotImplemented(fields).map((path) => notImplementedPath(parsed, path)),
   };
 }
 
@@ -113,13 +111,4 @@ function compileDirection(both: PolicyOf<Read>, own: DirectionOf<Read> = {}): Di
     duplicate: compileDuplicate(both.packetDuplicate),
     reorder: compileReorder(both.packetReorder),
   };
-}
-
-/** A rule that is a text has no fields: the path ends at the rule, or at its `target`. */
-function notImplementedPath({ source, spell }: ParsedPolicy, path: readonly (string | number)[]): string {
-  const [field, index, member] = path;
-  if (field !== "targets" || typeof index !== "number" || member === undefined) return spell(path);
-  const rule = source.targets?.[index];
-  if (typeof rule !== "object") return spell([field, index]);
-  return spell([field, index, rule.target === undefined ? member : "target"]);
 }

@@ -49,6 +49,4 @@ export interface CompiledPolicy {
   /** The policy governs uses number skip+1 to skip+times, counted since it was registered; `times` is `Infinity` where all are. */
   readonly skip: number;
   readonly times: number;
-  /** Paths (in the spelling of the source) of all fields whose engine does not exist yet. */
-  readonly notImplemented: readonly string[];
 }

@@ -102,8 +102,7 @@ export function definePolicy<const T extends PolicyFields>(fields: T): T {
 /**
  * Throws what applying this policy would throw, and applies nothing.
  *
- * @throws {FaultcoreError} `ERR_FAULTCORE_UNKNOWN_POLICY`, `ERR_FAULTCORE_INVALID_POLICY`, `ERR_FAULTCORE_NOT_IMPLEMENTED` with all
- * `paths` that have no engine yet.
+ * @throws {FaultcoreError} `ERR_FAULTCORE_UNKNOWN_POLICY`, `ERR_FAULTCORE_INVALID_POLICY`.
  * @example
  * checkPolicy("slow_link");
  */

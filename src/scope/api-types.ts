@@ -66,8 +66,8 @@ export interface ScopeApi extends EffectApi {
    * @param options `missing: "throw"` instead of a warning for a name that is not registered; `callback: "last"` for functions that tell by
    * a callback that they are done.
    * @throws {FaultcoreError} `ERR_FAULTCORE_INVALID_NAME`, `ERR_FAULTCORE_INVALID_POLICY`, `ERR_FAULTCORE_INVALID_ARGUMENT`. The wrapper
-   * throws `ERR_FAULTCORE_INVALID_USE` on anything but functions and methods, and its function `ERR_FAULTCORE_UNKNOWN_POLICY`,
-   * `ERR_FAULTCORE_NOT_IMPLEMENTED` or `ERR_FAULTCORE_TABLE_FULL` when a scope cannot be opened: at the call, not in its promise.
+   * throws `ERR_FAULTCORE_INVALID_USE` on anything but functions and methods, and its function `ERR_FAULTCORE_UNKNOWN_POLICY`
+   * or `ERR_FAULTCORE_TABLE_FULL` when a scope cannot be opened: at the call, not in its promise.
    * @example
    * const load = fault("slow")(async (id: string) => (await fetch(`${url}/${id}`)).json());
    * class Users { @fault() async find(id: string) { return this.db.query(id); } }

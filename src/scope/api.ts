@@ -10,7 +10,6 @@ import { Effects } from "./effects.ts";
 import { OpenFaultScope, applySelected } from "./fault-scope.ts";
 import { Faults } from "./fault.ts";
 import { isInjected } from "./is-injected.ts";
-import { refuseMissingEngines } from "./manager.ts";
 import type { ScopeManager } from "./manager.ts";
 import { FaultFeed } from "./on-fault.ts";
 import { Policies, checkFunction, refuseSecond } from "./policies.ts";
@@ -87,7 +86,7 @@ export function createScopeApi({ manager, registry }: { manager: ScopeManager; r
   };
   return {
     api,
-    check: (nameOrFields) => refuseMissingEngines(policies.required(nameOrFields, "checkPolicy()").policy),
+    check: (nameOrFields) => void policies.required(nameOrFields, "checkPolicy()"),
     publish: (event) => feed.publish(event),
     openContexts: () => contexts.openCount(),
   };

@@ -49,7 +49,7 @@ export class ScopeManager {
     this.host = host;
   }
 
-  /** Opens a scope. Throws `ERR_FAULTCORE_NOT_IMPLEMENTED` before anything has happened when the policy needs a missing engine. */
+  /** Opens a scope. Throws before anything has happened where that cannot be. */
   open(policy: CompiledPolicy, fields: PolicyFields): ScopeRecord {
     const record = this.#begin(policy, fields);
     holdFrames();
@@ -147,7 +147,6 @@ export class ScopeManager {
   }
 
   #begin(policy: CompiledPolicy, fields: PolicyFields): ScopeRecord {
-    refuseMissingEngines(policy);
     const seed = policy.seed ?? this.host.runSeed();
     const ordinal = this.host.nextOrdinal(policy);
     const ref = this.host.begin(policy, ordinal, seed);
@@ -167,16 +166,4 @@ export class ScopeManager {
   #putInForce(): void {
     this.host.activate(this.#activations.at(-1));
   }
-}
-
-/** Throws `ERR_FAULTCORE_NOT_IMPLEMENTED`, naming all paths, for a policy that needs a missing engine. */
-export function refuseMissingEngines(policy: CompiledPolicy): void {
-  const paths = policy.notImplemented;
-  if (paths.length === 0) return;
-  throw new FaultcoreError(
-    "ERR_FAULTCORE_NOT_IMPLEMENTED",
-    `Policy "${policy.name}" cannot be applied: this version of faultcore has no engine yet for ${paths.join(", ")}. ` +
-      "Remove these fields to apply the rest of the policy.",
-    { path: paths[0], paths, policy: policy.name, expected: "only faults that docs/limitations.md lists as working" },
-  );
 }

@@ -63,7 +63,7 @@ describe("directions", () => {
       rateShare: "flow",
     });
     expect(compiled).toMatchObject({ skip: 0, times: Infinity });
-    expect(compiled).toMatchObject({ name: "a", seed: undefined, targets: undefined, notImplemented: [] });
+    expect(compiled).toMatchObject({ name: "a", seed: undefined, targets: undefined });
   });
 });
 
@@ -88,37 +88,6 @@ describe("seeds", () => {
     [2n ** 64n - 1n, 2n ** 64n - 1n],
   ])("%s", (seed, value) => {
     expect(compilePolicy({ seed }, "a").seed).toBe(value);
-  });
-});
-
-describe("what no engine serves yet", () => {
-  it.each<PolicyFields>([
-    { rateShare: "scope", schedule: { kind: "ramp", ramp: "1s" } },
-    { packetDuplicate: { prob: "1%" }, packetReorder: { prob: "1%", stream: "swap" } },
-    { congestion: "reno", correlated_loss: { p_good_to_bad: "1%", p_bad_to_good: "1%", loss_good: "0%", loss_bad: "1%" } },
-    { skip: 1, times: 1 },
-    { payload_mutation: { enabled: false } },
-    { latency: "1ms", jitter: "1ms", rate: "1mbps", packetLoss: "1%", burst_loss: 2, timeout: { connect: "1s" }, uplink: {}, seed: 1 },
-    {
-      connection_error: { kind: "reset" },
-      targets: ["tcp://10.0.0.1", "a.example:443", { cidr: "10.0.0.0/8", priority: 1, exclude: true }],
-    },
-    { dns: { delay: "1ms" }, targets: ["a.example", { sni: "b.example" }] },
-    { targets: ["10.0.0.1", { host: "10.0.0.2", protocol: "udp", exclude: true }] },
-  ])("does not list what works: %j", (fields) => {
-    expect(compilePolicy(fields, "a").notImplemented).toEqual([]);
-  });
-
-  it("lists all of several, with the rules that nothing can match yet", () => {
-    const targets: PolicyFields["targets"] = [
-      "udp://10.0.0.1",
-      { host: "10.0.0.2", protocol: "udp" },
-      { sni: "a.example" },
-      { target: "udp://a.example", priority: 1 },
-      { sni: "b.example", exclude: true },
-    ];
-    const { notImplemented } = compilePolicy({ targets: [...targets, "b.example"] }, "a");
-    expect(notImplemented).toEqual(["targets[0]", "targets[1].protocol", "targets[3].target"]);
   });
 });
 
