@@ -6,7 +6,6 @@
  * Invariants: a scope that was opened ends exactly once, whatever its body does; nothing is opened when anything about it is wrong.
  */
 import { EventEmitter } from "node:events";
-import { FaultcoreError } from "../errors.ts";
 import type { PolicyFields } from "../policy/fields.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import { Shield, currentScope, dropFrames, holdFrames, runInFrame } from "./frames.ts";

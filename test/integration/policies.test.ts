@@ -2,8 +2,6 @@ import { once } from "node:events";
 import net from "node:net";
 import { constants } from "node:os";
 import {
-  FaultcoreError,
-  checkPolicy,
   fault,
   getContextPolicy,
   getPolicy,
@@ -14,7 +12,6 @@ import {
   reset,
   setContextPolicy,
   unregisterPolicy,
-  withFaults,
 } from "faultcore";
 import type { PolicyFields } from "faultcore";
 import { afterEach, describe, expect, it } from "vitest";
