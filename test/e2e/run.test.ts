@@ -12,10 +12,7 @@ let policies = "";
 beforeAll(() => {
   folder = join(mkdtempSync(join(tmpdir(), "faultcore-run-")), "with spaces");
   mkdirSync(folder);
-  policies = file(
-    "policies.yaml",
-    "slow:\n  latency: 50ms\nuneven:\n  latency: 1ms\n  jitter: 5ms\nlater:\n  half_open: { after: 1kb, error: reset }\n",
-  );
+  policies = file("policies.yaml", "slow:\n  latency: 50ms\nuneven:\n  latency: 1ms\n  jitter: 5ms\n");
 });
 afterAll(() => rmSync(join(folder, ".."), { recursive: true, force: true }));
 
@@ -120,7 +117,6 @@ describe.concurrent("faultcore run refuses, with one clear line, exit code 2 and
       /\.toml|\.yaml/,
     ],
     "an unknown policy": [() => ["--policies", policies, "--policy", "slwo", ...marked], /slwo/],
-    "a policy with a field that has no engine yet": [() => ["--policies", policies, "--policy", "later", ...marked], /half_?open/i],
     "a bad seed": [() => ["--policies", policies, "--policy", "slow", "--seed", "abc", ...marked], /seed/],
     "a negative seed": [() => ["--policies", policies, "--policy", "slow", "--seed=-1", ...marked], /seed/],
     "no policy file": [() => ["--policy", "slow", ...marked], /--policies/],

@@ -2,8 +2,6 @@ import { once } from "node:events";
 import net from "node:net";
 import { constants } from "node:os";
 import {
-  FaultcoreError,
-  checkPolicy,
   fault,
   getContextPolicy,
   getPolicy,
@@ -14,7 +12,6 @@ import {
   reset,
   setContextPolicy,
   unregisterPolicy,
-  withFaults,
 } from "faultcore";
 import type { PolicyFields } from "faultcore";
 import { afterEach, describe, expect, it } from "vitest";
@@ -181,42 +178,5 @@ describe("the policy of the context", () => {
     await policyContext("nowhere").run(() => fault()(connect)(peer.port));
     expect(peer.accepted()).toBe(1);
     expect(await takeWarnings()).toEqual([expect.objectContaining({ code: "FAULTCORE_MISSING_POLICY" })]);
-  });
-});
-
-describe("a policy with faults that have no engine yet", () => {
-  const unbuilt: PolicyFields = {
-    latency: "1ms",
-    half_open: { after: "1kb" },
-    schedule: { kind: "ramp", ramp: "1s" },
-    targets: ["udp://127.0.0.1", { hostname: "db.test" }],
-  };
-
-  it("can be registered, and every way to apply it throws, naming all paths, before the body runs", () => {
-    registerPolicy("unbuilt", unbuilt);
-    expect(listPolicies()).toEqual(["unbuilt"]);
-    let ran = 0;
-    const body = (): number => ran++;
-    const ways: Readonly<Record<string, () => unknown>> = {
-      fault: fault("unbuilt")(body),
-      auto: () => policyContext("unbuilt").run(fault()(body)),
-      withFaults: () => withFaults("unbuilt", body),
-      inline: () => withFaults(unbuilt, body),
-      check: () => checkPolicy("unbuilt"),
-    };
-    for (const [way, apply] of Object.entries(ways)) {
-      let thrown: unknown;
-      try {
-        apply();
-      } catch (error) {
-        thrown = error;
-      }
-      expect(thrown, `by ${way}`).toBeInstanceOf(FaultcoreError);
-      const { code, paths, message } = thrown as FaultcoreError;
-      expect(code).toBe("ERR_FAULTCORE_NOT_IMPLEMENTED");
-      expect(paths).toEqual(["half_open", "schedule", "targets[0]"]);
-      for (const path of paths ?? []) expect(message).toContain(path);
-    }
-    expect(ran).toBe(0);
   });
 });

@@ -108,18 +108,6 @@ describe("what no engine serves yet", () => {
   ])("does not list what works: %j", (fields) => {
     expect(compilePolicy(fields, "a").notImplemented).toEqual([]);
   });
-
-  it("lists all of several, with the rules that nothing can match yet", () => {
-    const targets: PolicyFields["targets"] = [
-      "udp://10.0.0.1",
-      { host: "10.0.0.2", protocol: "udp" },
-      { sni: "a.example" },
-      { target: "udp://a.example", priority: 1 },
-      { sni: "b.example", exclude: true },
-    ];
-    const { notImplemented } = compilePolicy({ targets: [...targets, "b.example"] }, "a");
-    expect(notImplemented).toEqual(["targets[0]", "targets[1].protocol", "targets[3].target"]);
-  });
 });
 
 describe("the key of a policy", () => {

@@ -87,15 +87,6 @@ describe("fault()", () => {
     expect(walk(3)).toBe(3);
     expect(host.begun).toHaveLength(4);
   });
-
-  it("refuses a policy without an engine before anything has happened", () => {
-    const { fault, host } = layer;
-    let called = false;
-    const wrapped = fault({ halfOpen: { error: "silent" } })(() => (called = true));
-    expect(() => wrapped()).toThrow(expect.objectContaining({ code: "ERR_FAULTCORE_NOT_IMPLEMENTED" }));
-    expect(called).toBe(false);
-    expect(host.begun).toEqual([]);
-  });
 });
 
 describe("a policy that is not registered", () => {
