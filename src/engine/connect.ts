@@ -22,7 +22,7 @@ import type { LossFault, SeverityAt } from "./faults/loss.ts";
 import { latencyDecision } from "./faults/latency.ts";
 import { timeoutDecision } from "./faults/timeout.ts";
 import type { FaultName } from "./registry.ts";
-import { scaleDirection } from "./severity.ts";
+import { scaleDirection } from "./faults/schedule.ts";
 import { type ConnectionErrorFault, type Decision, type DirectionFaults, DOWNLINK, type DrawKey, UPLINK } from "./types.ts";
 
 const S_NS = 1e9;

@@ -19,7 +19,7 @@ import { drawExtraCopies, duplicateDecision } from "./faults/packet-duplicate.ts
 import { drawReorder, reorderDecision, ReorderHold } from "./faults/packet-reorder.ts";
 import { Link, rateDecision } from "./faults/rate.ts";
 import { ReleaseHeap, type Timed } from "./release-heap.ts";
-import { scaleDirection, Severity } from "./severity.ts";
+import { scaleDirection, Severity } from "./faults/schedule.ts";
 import type { DecisionSink, Direction, DirectionFaults, DrawKey, ReorderFault } from "./types.ts";
 
 /** Small datagrams count as this many bytes of the queue: what a record of them costs. */

@@ -22,7 +22,7 @@ import type { CopiesOf, FlowFailure, Lane } from "./lane.ts";
 import { TcpSender } from "./models/tcp-recovery.ts";
 import { PacedLane } from "./paced-lane.ts";
 import { Packets } from "./packets.ts";
-import { scaleDirection } from "./severity.ts";
+import { scaleDirection } from "./faults/schedule.ts";
 import { SharedLink } from "./shared-link.ts";
 import { WaitingLane } from "./waiting-lane.ts";
 import type { DecisionSink, Direction, DirectionFaults, DrawKey } from "./types.ts";

@@ -12,7 +12,7 @@ import { connectErrorCode, type ConnectionErrorCode } from "../engine/faults/con
 import { mutates, PayloadMutation } from "../engine/faults/payload-mutation.ts";
 import type { Link } from "../engine/faults/rate.ts";
 import { SessionBudget } from "../engine/faults/session-budget.ts";
-import type { Severity } from "../engine/severity.ts";
+import type { Severity } from "../engine/faults/schedule.ts";
 import type { DecisionSink, Direction, DirectionFaults, DrawKey, FlowFaults } from "../engine/types.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { DeadlineClock } from "../internal/deadline-clock.ts";

@@ -8,7 +8,7 @@
 import { mutates } from "../engine/faults/payload-mutation.ts";
 import { concat } from "../engine/faults/mutate-bytes.ts";
 import { MutationStage } from "../engine/mutation-stage.ts";
-import type { Severity } from "../engine/severity.ts";
+import type { Severity } from "../engine/faults/schedule.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import type { Decision, Direction, DrawKey, MutationFault } from "../engine/types.ts";
 import type { DeadlineClock, Waiter } from "../internal/deadline-clock.ts";

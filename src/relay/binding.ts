@@ -2,7 +2,7 @@
 import { DirectionEngine } from "../engine/direction.ts";
 import { Draws } from "../engine/draw.ts";
 import { timeoutDecision } from "../engine/faults/timeout.ts";
-import { Severity } from "../engine/severity.ts";
+import { Severity } from "../engine/faults/schedule.ts";
 import type { Decision, Direction, DirectionFaults, DrawKey } from "../engine/types.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { judgeTargets } from "../policy/targets.ts";

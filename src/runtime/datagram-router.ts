@@ -5,7 +5,7 @@
  * look. Names, ordinals and counts are those of connections (`flow-names.ts`).
  */
 import { Link } from "../engine/faults/rate.ts";
-import { Severity } from "../engine/severity.ts";
+import { Severity } from "../engine/faults/schedule.ts";
 import type { DirectionFaults } from "../engine/types.ts";
 import { DatagramBinding, DatagramClocks } from "../local/datagrams.ts";
 import type { CompiledPolicy } from "../policy/types.ts";

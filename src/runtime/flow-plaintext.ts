@@ -1,6 +1,6 @@
 /** The plaintext of one TLS flow: which scope's `payload_mutation` it goes through, as the flow is bound. */
 import { concat } from "../engine/faults/mutate-bytes.ts";
-import { Severity } from "../engine/severity.ts";
+import { Severity } from "../engine/faults/schedule.ts";
 import type { Decision, Direction } from "../engine/types.ts";
 import { DeadlineClock } from "../internal/deadline-clock.ts";
 import { PlaintextMutation } from "../local/plaintext-mutation.ts";

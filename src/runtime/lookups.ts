@@ -5,7 +5,7 @@
  */
 import { hashFlowKey } from "../engine/draw.ts";
 import { planLookup } from "../engine/faults/dns.ts";
-import { Severity } from "../engine/severity.ts";
+import { Severity } from "../engine/faults/schedule.ts";
 import { clockNs } from "../internal/clock.ts";
 import { LookupWaits } from "../local/lookups.ts";
 import { normaliseHostname } from "../policy/hostnames.ts";

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type DatagramOptions, DatagramDirection } from "../../../src/engine/datagrams.ts";
 import { Link } from "../../../src/engine/faults/rate.ts";
-import { Severity } from "../../../src/engine/severity.ts";
+import { Severity } from "../../../src/engine/faults/schedule.ts";
 import type { Decision, DirectionFaults } from "../../../src/engine/types.ts";
 import { KEY, MS, NO_FAULTS, S, verdicts } from "./helpers.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { hashFlowKey, hashText } from "../../../src/engine/draw.ts";
 import { LOOKUP_EXCHANGE, lookupDelayDecision, lookupFailureDecision, planLookup } from "../../../src/engine/faults/dns.ts";
 import type { LookupPlan } from "../../../src/engine/faults/dns.ts";
-import { Severity } from "../../../src/engine/severity.ts";
+import { Severity } from "../../../src/engine/faults/schedule.ts";
 import type { DnsFault, ScheduleFault } from "../../../src/engine/types.ts";
 
 const SEED = 7n;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { planConnect } from "../../../src/engine/connect.ts";
 import { Draws } from "../../../src/engine/draw.ts";
-import { Severity, severityAt } from "../../../src/engine/severity.ts";
+import { Severity, severityAt } from "../../../src/engine/faults/schedule.ts";
 import type { ScheduleFault } from "../../../src/engine/types.ts";
 import { drain, KEY, MS, MSS, NO_FAULTS, runTo, S, sum, traced } from "./helpers.ts";
 

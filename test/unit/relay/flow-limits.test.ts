@@ -1,6 +1,6 @@
 /** When a flow that reached a limit fails, in virtual time. */
 import { describe, expect, it } from "vitest";
-import { Severity } from "../../../src/engine/severity.ts";
+import { Severity } from "../../../src/engine/faults/schedule.ts";
 import type { Decision } from "../../../src/engine/types.ts";
 import { DOWNLINK, UPLINK } from "../../../src/engine/types.ts";
 import type { DeadlineClock, Waiter } from "../../../src/internal/deadline-clock.ts";

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 /** Two faults that are told on the page, and tested in the file, of the one that they belong to. */
 const TOLD_WITH: Readonly<Record<string, string>> = { burst_loss: "packet-loss" };
 
-/** Older tests are named by what they test of a direction, not by the fault. */
+/** Some tests are named by what they test of a direction or a flow, not by the fault. */
 const TESTED_IN: Readonly<Record<string, string>> = {
   latency: "direction",
   jitter: "direction",
@@ -18,6 +18,8 @@ const TESTED_IN: Readonly<Record<string, string>> = {
   burst_loss: "loss",
   timeout: "connect",
   connection_error: "connect",
+  half_open: "session-limits",
+  session_budget: "session-limits",
 };
 
 describe("each fault of the registry", () => {

@@ -4,9 +4,9 @@
  * Severity s multiplies probabilities, latency, jitter and the time per byte, so that a rate falls from unlimited to its value; a burst
  * is round(1 + (B − 1)·s). Everything else acts with probability s, once per flow.
  */
-import type { Draws, Position } from "./draw.ts";
-import { FAULT_IDS, type FaultName } from "./registry.ts";
-import type { CorrelatedLossFault, DirectionFaults, ScheduleFault } from "./types.ts";
+import type { Draws, Position } from "../draw.ts";
+import { FAULT_IDS, type FaultName } from "../registry.ts";
+import type { CorrelatedLossFault, DirectionFaults, ScheduleFault } from "../types.ts";
 
 const PPM = 1_000_000;
 /** Not a packet: before all of them. */
