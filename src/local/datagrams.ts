@@ -206,8 +206,9 @@ class Lane implements Waiter {
     const last = arrived.at(-1);
     // Behind it nothing may come: what it has overtaken leaves after it.
     const goesOn = !changed && last?.payload === held && last.copy === 0;
-    // Its buffers are the program's: whatever waits, or is sent by us, needs bytes of its own.
-    if (held.bytes === undefined && (this.#engine.pending > 0 || !goesOn)) held.bytes = datagram.take();
+    // Its buffers are the program's: whatever waits, or is sent by us, needs bytes of its own. A copy may have overtaken it.
+    const sentByUs = !goesOn || arrived.some((arrival) => arrival !== last && arrival.payload === held);
+    if (held.bytes === undefined && (this.#engine.pending > 0 || sentByUs)) held.bytes = datagram.take();
     for (const arrival of arrived) if (!goesOn || arrival !== last) this.#release(arrival.payload);
     this.#clock.schedule(this, this.#engine.nextAtNs());
     return goesOn;
