@@ -48,6 +48,11 @@ export class Link {
     while (this.freeAtNs <= nowNs && feeder.sendNext(nowNs));
   }
 
+  /** Bytes that were accepted and have not left. */
+  backlogBytes(nowNs: number): number {
+    return this.freeAtNs <= nowNs || this.unlimited ? 0 : ((this.freeAtNs - nowNs) * this.rateBps) / (BITS_PER_BYTE * NS_PER_S);
+  }
+
   /** Transmits `bytes` that are ready at `nowNs`, behind what was accepted before; returns when their last bit has left. */
   send(bytes: number, nowNs: number): number {
     const startNs = Math.max(nowNs, this.freeAtNs);
