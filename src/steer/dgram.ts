@@ -63,10 +63,10 @@ export function patchDgram(patches: Patches, router: Router, datagrams: Datagram
 
   for (const name of ["bind", "connect"] as const) {
     patches.replace(prototype, name, (original) => {
-      return function (this: Socket, ...args: unknown[]): unknown {
+      return function (this: Socket, ...args: never[]): Socket {
         attach(this);
-        return (original as Method).apply(this, args);
-      } as typeof original;
+        return (original as (...args: never[]) => Socket).apply(this, args);
+      };
     });
   }
 

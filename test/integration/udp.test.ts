@@ -1,54 +1,14 @@
 // Datagrams under faults, on real loopback sockets.
-import dgram from "node:dgram";
+import type dgram from "node:dgram";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { activate, faultScope, isInjected, onFault, reset, withFaults } from "faultcore";
-import type { FaultScope, PolicyFields } from "faultcore";
+import { activate, isInjected, withFaults } from "faultcore";
+import type { FaultScope } from "faultcore";
 import { afterEach, describe, expect, test } from "vitest";
+import { closeSockets, echo, scopeOf, send, server, socket } from "../helpers/datagrams.ts";
 import { nowMs } from "../helpers/measure.ts";
 import { until } from "../helpers/runtime.ts";
 
-const open = new Set<dgram.Socket>();
-afterEach(() => {
-  reset();
-  for (const left of open) left.close();
-  open.clear();
-});
-
-function socket(type: dgram.SocketType = "udp4"): dgram.Socket {
-  const made = dgram.createSocket(type);
-  open.add(made);
-  made.once("close", () => open.delete(made));
-  return made;
-}
-
-interface Server {
-  readonly socket: dgram.Socket;
-  readonly port: number;
-  readonly heard: { text: string; atMs: number; from: dgram.RemoteInfo }[];
-}
-
-async function server(type: dgram.SocketType = "udp4", reply?: (text: string) => string | undefined): Promise<Server> {
-  const made = socket(type);
-  const heard: Server["heard"] = [];
-  made.on("message", (bytes, from) => {
-    heard.push({ text: String(bytes), atMs: nowMs(), from });
-    const answer = reply?.(String(bytes));
-    if (answer !== undefined) made.send(answer, from.port, from.address);
-  });
-  made.bind(0, type === "udp4" ? "127.0.0.1" : "::1");
-  await once(made, "listening");
-  return { socket: made, port: (made.address() as AddressInfo).port, heard };
-}
-
-const echo = (text: string): string => `re ${text}`;
-
-function send(from: dgram.Socket, text: string | Uint8Array, port: number, host = "127.0.0.1"): Promise<number> {
-  return new Promise((resolve, reject) => from.send(text, port, host, (error, bytes) => (error ? reject(error) : resolve(bytes))));
-}
-
-const scopeOf = (policy: PolicyFields): FaultScope => faultScope({ seed: 7, ...policy });
+afterEach(closeSockets);
 
 describe("a datagram in a scope", () => {
   for (const [type, host] of [
@@ -256,88 +216,54 @@ describe("errors are the kernel's", () => {
   });
 });
 
-/** What the kernel threw away because a socket was not read fast enough. */
-function kernelDrops(): number {
-  const [names = "", values = ""] = readFileSync("/proc/net/snmp", "utf8")
-    .split("\n")
-    .filter((line) => line.startsWith("Udp:"));
-  const index = names.split(" ").indexOf("RcvbufErrors");
-  return Number(values.split(" ")[index]);
-}
-
-test.skipIf(!existsSync("/proc/net/snmp"))(
-  "100,000 datagrams: shares are those of the policy, and every one is accounted for",
-  async () => {
-    const N = 100_000;
-    const IN_FLIGHT = 64;
-    const seen = new Uint8Array(N);
-    const sentMs = new Float64Array(N);
-    let [arrived, extra, early, late, overtaken, highest] = [0, 0, 0, 0, 0, -1];
-    const sink = socket();
-    sink.bind(0, "127.0.0.1");
-    await once(sink, "listening");
-    sink.setRecvBufferSize(4 << 20);
-    const scope = scopeOf({
-      latency: "2ms",
-      packetLoss: "5%",
-      packetDuplicate: { prob: "3%", maxExtra: 2 },
-      packetReorder: { prob: "4%", window: 3, maxDelay: "50ms" },
-      seed: 11,
-    });
-    const dropsBefore = kernelDrops();
-    let wake: (() => void) | undefined;
-    sink.on("message", (bytes) => {
-      const n = bytes.readUInt32LE(0);
-      arrived++;
-      if (seen[n]! > 0) extra++;
-      else {
-        const tookMs = nowMs() - sentMs[n]!;
-        if (tookMs < 2) early++;
-        if (tookMs > 1000) late++;
-        if (n < highest) overtaken++;
-        else highest = n;
-      }
-      seen[n]!++;
-      wake?.();
-    });
-    const stop = onFault(({ fault, decision }) => {
-      if (fault === "packet_loss") lost++;
-      else if (fault === "packet_duplicate") copies += Number(decision.slice("extra x".length));
-      else if (fault === "packet_reorder") reordered++;
-    });
-    let [lost, copies, reordered] = [0, 0, 0];
-    await scope.run(async () => {
+test("session_budget: datagrams over the budget vanish, or raise the error of a reported one", async () => {
+  const peer = await server("udp4", echo);
+  const scope = scopeOf({ sessionBudget: { maxOps: 3 } });
+  await scope.run(async () => {
+    const client = socket();
+    const answer = once(client, "message");
+    await send(client, "one", peer.port);
+    await answer;
+    for (const text of ["two", "three"]) await send(client, text, peer.port);
+    await until("two came", () => peer.heard.length === 2);
+  });
+  expect(scope.events().map(({ decision }) => decision)).toEqual(expect.arrayContaining(["max_ops: drop", "dropped"]));
+  for (const [kind, code] of [
+    ["refused", "ECONNREFUSED"],
+    ["reset", "ECONNRESET"],
+    ["unreachable", "EHOSTUNREACH"],
+  ] as const) {
+    await scopeOf({ sessionBudget: { maxTx: "2b", action: "connection_error", error: kind } }).run(async () => {
       const client = socket();
-      client.connect((sink.address() as AddressInfo).port, "127.0.0.1");
-      await once(client, "connect");
-      const message = Buffer.alloc(64);
-      for (let n = 0; n < N; n++) {
-        // All that are not lost arrive, so this many are on their way.
-        while (n + copies - lost - arrived >= IN_FLIGHT) {
-          await new Promise<void>((resolve) => (wake = resolve));
-          wake = undefined;
-        }
-        message.writeUInt32LE(n, 0);
-        sentMs[n] = nowMs();
-        client.send(message);
-      }
-      await until("all arrived", () => N + copies - lost - arrived - (kernelDrops() - dropsBefore) <= 0);
+      const failed = once(client, "error").catch((error: unknown) => error) as Promise<[NodeJS.ErrnoException]>;
+      expect(await send(client, "too long", peer.port)).toBe(8);
+      const [error] = await failed;
+      expect(error).toMatchObject({ code, syscall: "recvmsg", message: `recvmsg ${code}` });
+      expect(isInjected(error)).toBe(true);
     });
-    stop();
-    const dropped = kernelDrops() - dropsBefore;
-    const report = scope.report();
-    expect(arrived + dropped).toBe(N + copies - lost);
-    expect([early, late]).toEqual([0, 0]);
-    expect(dropped).toBeLessThan(N / 100);
-    // Five standard errors of a share p of n.
-    const within = (count: number, n: number, p: number): void =>
-      expect(Math.abs(count - n * p)).toBeLessThan(5 * Math.sqrt(n * p * (1 - p)));
-    within(lost, N + copies, 0.05);
-    within(report.faults["packet_duplicate"]!.count, N, 0.03);
-    within(reordered, N + copies - lost, 0.04);
-    expect(extra).toBeGreaterThan(0.8 * copies);
-    expect(overtaken).toBeGreaterThan(0.03 * N);
-    expect(report.faults["latency"]!.count).toBe(N + copies - lost);
-    expect(report.faults["latency"]!.maxDelayMs).toBe(2);
-  },
-);
+  }
+});
+
+test("payload_mutation: truncated datagrams are truncated (defect 11), and the sender hears of what it sent", async () => {
+  const peer = await server();
+  await scopeOf({ payloadMutation: { type: "truncate", truncateSize: "4b", everyNPackets: 2 } }).run(async () => {
+    const client = socket();
+    for (let n = 0; n < 4; n++) expect(await send(client, `message ${n}`, peer.port)).toBe(9);
+    await until("all came", () => peer.heard.length === 4);
+  });
+  expect(peer.heard.map(({ text }) => text)).toEqual(["message 0", "mess", "message 2", "mess"]);
+});
+
+test("skip and times count flows by their first datagram", async () => {
+  const peer = await server();
+  const scope = scopeOf({ packetLoss: "100%", skip: 1, times: 1 });
+  await scope.run(async () => {
+    for (const text of ["skipped", "lost", "after"]) {
+      const client = socket();
+      for (const part of ["a", "b"]) await send(client, `${text} ${part}`, peer.port);
+    }
+    await until("four came", () => peer.heard.length === 4);
+  });
+  expect(peer.heard.map(({ text }) => text)).toEqual(["skipped a", "skipped b", "after a", "after b"]);
+  expect(scope.report().skipped).toBe(2);
+});

@@ -40,7 +40,7 @@ function send(t, socket, ...args) {
 
 async function echo(t, options, address) {
   const server = await bound(t, "server", options, address);
-  server.on("message", (bytes, { port, address: from }) => server.send(`re ${bytes}`, port, from, sent(t, "server", "reply")));
+  server.on("message", (bytes, { port, address: from }) => server.send(`re ${String(bytes)}`, port, from, sent(t, "server", "reply")));
   return server.address().port;
 }
 
