@@ -5,7 +5,7 @@
  */
 import { decisionAt } from "../decisions.ts";
 import { Draws, type Position } from "../draw.ts";
-import type { Severity } from "../faults/schedule.ts";
+import type { Severity } from "./schedule.ts";
 import { type Decision, type DnsFault, type DrawKey, UPLINK } from "../types.ts";
 
 /** Which of Node's interfaces was asked: the system's resolver (`dns.lookup`) or a DNS client (`dns.resolve…`). */

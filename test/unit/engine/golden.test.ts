@@ -5,10 +5,14 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { planConnect } from "../../../src/engine/connect.ts";
+import { DatagramDirection } from "../../../src/engine/datagrams.ts";
 import { DirectionEngine } from "../../../src/engine/direction.ts";
+import { planLookup } from "../../../src/engine/faults/dns.ts";
+import { PayloadMutation } from "../../../src/engine/faults/payload-mutation.ts";
+import { Severity } from "../../../src/engine/faults/schedule.ts";
 import { goldenScenarios } from "./golden/scenarios.mjs";
 
-const SCENARIOS = goldenScenarios({ DirectionEngine, planConnect });
+const SCENARIOS = goldenScenarios({ DatagramDirection, DirectionEngine, PayloadMutation, planConnect, planLookup, Severity });
 
 test.each(Object.keys(SCENARIOS))("%s decides what it always did", (name) => {
   const file = new URL(`./golden/${name}.json`, import.meta.url);

@@ -21,7 +21,7 @@ const line = (d) =>
   `${d.atNs} ${d.direction}:${d.exchange}.${d.cell}.${d.split} ${d.bytes} ${d.fault} ${d.decision} ${d.delayNs}${d.code === undefined ? "" : ` ${d.code}`}`;
 
 /** What each scenario releases and decides, by name. */
-export function goldenScenarios({ DirectionEngine, planConnect }) {
+export function goldenScenarios({ DatagramDirection, DirectionEngine, PayloadMutation, planConnect, planLookup, Severity }) {
   /** A few requests of different length, in chunks, with a pause within one, and the end. */
   const conversation = (given, direction) => {
     const faults = { ...NO_FAULTS, ...given };
@@ -68,7 +68,85 @@ export function goldenScenarios({ DirectionEngine, planConnect }) {
     });
   };
 
+  /** Forty datagrams of different length, in a burst and then one by one. */
+  const datagrams = (given) => {
+    const log = [];
+    const flow = new DatagramDirection({
+      direction: 0,
+      faults: { ...NO_FAULTS, ...given },
+      key: { seed: 42n, flowHash: 0xdan },
+      windowBytes: 4 * 1024 * 1024,
+      onDecision: (decision) => void log.push(decision),
+    });
+    const arrivals = [];
+    const runTo = (untilNs) => {
+      for (let atNs = flow.nextAtNs(); atNs <= untilNs && atNs < Infinity; atNs = flow.nextAtNs()) {
+        for (const { payload, copy } of flow.advance(atNs)) arrivals.push([atNs, payload, copy]);
+      }
+    };
+    for (let n = 0; n < 40; n++) {
+      const nowNs = Math.max(0, n - 20) * 3 * MS;
+      runTo(nowNs);
+      flow.push(n, 100 + 30 * n, nowNs);
+    }
+    runTo(Number.MAX_VALUE);
+    return { arrivals, decisions: log.map(line) };
+  };
+
+  const lookups = () =>
+    Array.from({ length: 30 }, (_, n) => {
+      const severity = new Severity({ kind: "flapping", onNs: 7 * MS, offNs: 2 * MS, anchor: "scope" }, 0);
+      const fault = { delayNs: 5 * MS, timeoutNs: n % 3 === 0 ? 80 * MS : undefined, nxdomainPpm: 300_000 };
+      return planLookup(fault, n % 2 === 0 ? "lookup" : "resolver", { seed: 42n, flowHash: BigInt(n) }, severity, n * MS);
+    });
+
+  const mutations = () => {
+    const common = { ppm: 500_000, uplink: true, downlink: true, minBytes: 0, maxBytes: Infinity, everyNPackets: 2, dryRun: false };
+    const details = {
+      truncateBytes: 9,
+      corruptCount: 3,
+      corruptSeed: undefined,
+      injectPosition: 4,
+      injectData: "<!>",
+      maxBufferBytes: 1024,
+    };
+    const texts = { replaceFind: "ab", replaceWith: "BA-", swapPos1: 0, swapPos2: 5 };
+    return ["truncate", "corrupt_bytes", "inject_bytes", "replace_pattern", "corrupt_encoding", "swap_bytes"].map((type) => {
+      const log = [];
+      const fault = { type, ...common, ...details, ...texts };
+      const mutation = new PayloadMutation({
+        fault,
+        key: { seed: 42n, flowHash: 0xban },
+        onDecision: (decision) => void log.push(decision),
+      });
+      const packets = Array.from({ length: 12 }, (_, cell) => {
+        const changed = mutation.datagram(
+          new TextEncoder().encode("ab cab abba"),
+          { direction: 0, exchange: 0, cell, split: 0 },
+          cell * MS,
+        );
+        return Array.from(changed, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      });
+      return { type, packets, decisions: log.map(line) };
+    });
+  };
+
   return {
+    duplicates: () => conversation({ latencyNs: 20 * MS, rateBps: 1e6, duplicate: { ppm: 300_000, maxExtra: 3 } }, 1),
+    "stream-reorder": () =>
+      conversation({ latencyNs: 20 * MS, reorder: { ppm: 300_000, maxDelayNs: 15 * MS, window: 2, stream: "wait" } }, 0),
+    datagrams: () =>
+      datagrams({
+        latencyNs: 20 * MS,
+        jitterNs: 4 * MS,
+        rateBps: 2e6,
+        lossPpm: 100_000,
+        burst: 2,
+        duplicate: { ppm: 200_000, maxExtra: 2 },
+        reorder: { ppm: 150_000, maxDelayNs: 10 * MS, window: 3, stream: "wait" },
+      }),
+    lookups,
+    mutations,
     "latency-and-jitter": () => conversation({ latencyNs: 40 * MS, jitterNs: 15 * MS }, 0),
     rate: () => conversation({ rateBps: 1e6, latencyNs: 10 * MS }, 1),
     "packet-loss": () => conversation({ latencyNs: 50 * MS, lossPpm: 250_000 }, 0),
