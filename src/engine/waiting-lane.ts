@@ -93,6 +93,8 @@ export class WaitingLane implements Lane {
       if (this.#inner.ended) this.#hold.flush(atNs);
       released += this.#release();
     }
+    // Nothing more is due; but a lazy lane tidies up when it is asked.
+    this.#inner.advance(nowNs);
     this.ended = this.#inner.ended && this.#count === 0;
     return released;
   }
