@@ -71,10 +71,17 @@ async function descriptorsOfOneConnection() {
   const count = () => readdirSync(folder).length;
   const server = net.createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
+  const connected = async () => {
+    const client = net.connect(server.address().port, "127.0.0.1");
+    await Promise.all([server, client].map((end, i) => new Promise((resolve) => end.once(["connection", "connect"][i], resolve))));
+    return client;
+  };
+  // The relay opens descriptors of its own while it starts: with one connection open it has.
+  const first = await connected();
   const before = count();
-  const client = net.connect(server.address().port, "127.0.0.1");
-  await Promise.all([server, client].map((end, i) => new Promise((resolve) => end.once(["connection", "connect"][i], resolve))));
+  const client = await connected();
   const descriptors = count() - before;
+  first.destroy();
   client.destroy();
   server.close();
   return descriptors;
