@@ -1,31 +1,8 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
 import { dist, fixture, jsonLines, start } from "../helpers/programs.ts";
 import type { Ended } from "../helpers/programs.ts";
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
-
-/** Paths of Node binaries: FAULTCORE_NODES (as in PATH), else what scripts/install-nodes.mjs has put into .cache/nodes. */
-function nodeBinaries(): string[] {
-  const given = process.env["FAULTCORE_NODES"];
-  if (given !== undefined && given !== "") return given.split(delimiter);
-  const cache = join(root, ".cache", "nodes");
-  if (!existsSync(cache)) return [];
-  return readdirSync(cache).flatMap((major) => {
-    const modules = join(cache, major, "node_modules");
-    const packages = existsSync(modules) ? readdirSync(modules) : [];
-    return packages
-      .map((name) => join(modules, name, "bin", process.platform === "win32" ? "node.exe" : "node"))
-      .filter((path) => existsSync(path));
-  });
-}
-
-function version(path: string): string {
-  return spawnSync(path, ["--version"], { encoding: "utf8", timeout: 20_000 }).stdout.trim();
-}
+import { findNodes } from "../parity/nodes.ts";
 
 const run = (binary: string, args: readonly string[]): Promise<Ended> => start(binary, args, { cwd: dirname(fixture("smoke")) }).ended;
 
@@ -41,12 +18,14 @@ function check(ended: Ended): void {
   }
 }
 
-const binaries = nodeBinaries();
-const others = binaries.map((path) => ({ path, name: version(path) }));
-if (others.length === 0) console.log("No other Node: run scripts/install-nodes.mjs, or set FAULTCORE_NODES. Only this one is tested.");
+const { found, missing } = findNodes();
+for (const { major, reason } of missing) {
+  it(`On Node ${major}`, ({ skip }) => skip(reason));
+  console.log(`Node ${major}: skipped: ${reason}`);
+}
 
-for (const { path, name } of [{ path: process.execPath, name: `this Node (${process.version})` }, ...others]) {
-  describe.concurrent(`On ${name}, faultcore`, () => {
+for (const { path, major, version } of found) {
+  describe.concurrent(`On Node ${version}, faultcore`, () => {
     it("carries http, https, fetch and HTTP/2 under latency", async () => {
       check(await run(path, [fixture("smoke")]));
     });
@@ -70,7 +49,6 @@ for (const { path, name } of [{ path: process.execPath, name: `this Node (${proc
     });
 
     it("says clearly under --permission that worker threads must be allowed, and works when they are", async () => {
-      const major = Number(/v(\d+)/.exec(name)?.[1]);
       const permission = [major < 23 ? "--experimental-permission" : "--permission", "--allow-fs-read=*"];
       // From Node 25 on the network is a permission too.
       if (major >= 25) permission.push("--allow-net");

@@ -36,18 +36,24 @@ function installed(): string[] {
     .filter((path) => existsSync(path));
 }
 
-/** One binary per major version; FAULTCORE_NODES (paths, separated as in PATH) wins over what is installed. */
+/**
+ * One binary per major version: this one, and those that FAULTCORE_NODES names (paths, separated as in PATH). `FAULTCORE_NODES=others` means
+ * the other versions that the suite is for, as they were installed, without this one (`npm run test:nodes`).
+ */
 export function findNodes(): { readonly found: readonly NodeBinary[]; readonly missing: readonly MissingNode[] } {
-  const named = (process.env["FAULTCORE_NODES"] ?? "").split(delimiter).filter((path) => path !== "");
+  const given = process.env["FAULTCORE_NODES"] ?? "";
+  const named = given === "others" ? [] : given.split(delimiter).filter((path) => path !== "");
   const byMajor = new Map<number, NodeBinary>();
-  for (const path of [process.execPath, ...named, ...installed()]) {
+  for (const path of given === "others" ? installed() : [process.execPath, ...named]) {
     const node = identify(path);
     if (node === undefined && named.includes(path)) throw new Error(`FAULTCORE_NODES names ${path}, which is no Node binary`);
     if (node !== undefined && !byMajor.has(node.major)) byMajor.set(node.major, node);
   }
+  const own = Number(process.versions.node.split(".")[0]);
+  if (given === "others") byMajor.delete(own);
   const found = [...byMajor.values()].toSorted((a, b) => a.major - b.major);
-  const missing = wantedMajors
-    .filter((major) => !byMajor.has(major))
+  const missing = (given === "others" ? wantedMajors : [])
+    .filter((major) => major !== own && !byMajor.has(major))
     .map((major) => ({ major, reason: `Node ${major} is not installed: node scripts/install-nodes.mjs ${major}` }));
   return { found, missing };
 }
