@@ -21,6 +21,8 @@ export type FaultcoreErrorCode =
   | "ERR_FAULTCORE_TABLE_FULL"
   /** The relay could not be started, or died and could not be replaced. */
   | "ERR_FAULTCORE_RELAY"
+  /** `assertInjected()`: the scope injected nothing, or not the fault that was asked for. */
+  | "ERR_FAULTCORE_NOTHING_INJECTED"
   /** A decorator was put on something that it cannot decorate, or a scope was used after its end. */
   | "ERR_FAULTCORE_INVALID_USE";
 

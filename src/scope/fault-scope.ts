@@ -5,7 +5,7 @@ import type { ScopeManager } from "./manager.ts";
 import { checkFunction } from "./policies.ts";
 import type { Applicable } from "./policies.ts";
 import type { FaultEvent, ScopeRecord } from "./record.ts";
-import { buildReport } from "./report.ts";
+import { buildReport, explainSilence } from "./report.ts";
 import type { ScopeReport } from "./report.ts";
 import type { Span } from "./span.ts";
 import { runSpan } from "./run-span.ts";
@@ -29,6 +29,15 @@ export interface FaultScope extends Disposable, AsyncDisposable {
   report(): ScopeReport;
   /** The decisions so far, in order; at most 10,000 are kept, and the report says how many there were. */
   events(): FaultEvent[];
+  /**
+   * Fails where the scope has injected nothing, so that a test does not pass because its policy matched nothing.
+   *
+   * @param fault a fault that must have acted, as events name it: `"packet_loss"`. Default: any.
+   * @throws {FaultcoreError} `ERR_FAULTCORE_NOTHING_INJECTED`, with what the report knows of the reason.
+   * @example
+   * scope.assertInjected("half_open");
+   */
+  assertInjected(fault?: string): void;
   /** Aborted when the scope ends. */
   readonly signal: AbortSignal;
   /** Ends the scope now, even if something still runs in it. Also what `using` does at the end of its block. */
@@ -92,6 +101,15 @@ export class OpenFaultScope implements FaultScope {
   events(): FaultEvent[] {
     this.#manager.host.drain();
     return [...(this.#record?.events ?? [])];
+  }
+
+  assertInjected(fault?: string): void {
+    const report = this.report();
+    if (fault === undefined ? report.injected > 0 : report.faults[fault] !== undefined) return;
+    throw new FaultcoreError("ERR_FAULTCORE_NOTHING_INJECTED", explainSilence(report, fault), {
+      policy: report.policy,
+      expected: fault === undefined ? "at least one injected fault" : `at least one event of ${fault}`,
+    });
   }
 
   end(): void {

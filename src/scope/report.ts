@@ -110,6 +110,21 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
   };
 }
 
+/** Why a scope injected nothing (of this fault), as far as its report can tell. */
+export function explainSilence(report: ScopeReport, fault: string | undefined): string {
+  const { policy, state, flows, unmatchedRules, unsteered, silentFaults } = report;
+  const reasons: string[] = [];
+  if (state === "not started") reasons.push("it has not been run");
+  else if (flows.length === 0) reasons.push("no connection, datagram or lookup was made in it");
+  const touched = flows.filter(({ governed }) => governed !== false).length;
+  if (flows.length > 0) reasons.push(`${touched} of its ${flows.length} flows are governed by the policy`);
+  if (unmatchedRules.length > 0) reasons.push(`rules that matched nothing: ${unmatchedRules.map(({ text }) => text).join(", ")}`);
+  if (unsteered > 0) reasons.push(`${unsteered} connections were opened before steering began`);
+  if (fault !== undefined && !silentFaults.includes(fault)) reasons.push("the policy does not have this fault");
+  const what = fault === undefined ? "nothing" : `no ${fault}`;
+  return `The scope of policy "${policy}" injected ${what}: ${reasons.join("; ") || "its faults had no chance to act"}.`;
+}
+
 function flowName(target: string, ordinal: number): string {
   return `${target} ${ordinal}`;
 }
