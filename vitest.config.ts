@@ -21,8 +21,8 @@ const config: ViteUserConfig = defineConfig({
       {
         extends: true,
         test: {
-          name: "integration",
-          include: ["test/{integration,clients}/**/*.test.ts"],
+          name: "timing",
+          include: ["test/timing/**/*.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
@@ -30,7 +30,18 @@ const config: ViteUserConfig = defineConfig({
           ...packaged,
         },
       },
-      // What follows starts programs and waits for them: one file's waits are the other's work.
+      // What follows waits more than it computes, and measures no network time closely: one file's waits are the other's work.
+      {
+        extends: true,
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 2 },
+          ...packaged,
+        },
+      },
       {
         extends: true,
         test: {
