@@ -64,7 +64,7 @@ export class DatagramBinding {
   readonly #options: DatagramBindingOptions;
   readonly #up: Lane;
   readonly #down: Lane;
-  readonly #budget: SessionBudget | undefined;
+  #budget: SessionBudget | undefined;
   #live = true;
 
   constructor(clocks: DatagramClocks, port: DatagramPort, options: DatagramBindingOptions) {
@@ -131,8 +131,11 @@ export class DatagramBinding {
     const nowNs = lane.nowNs();
     const before = budget.exceeded;
     if (budget.admitDatagram(lane.direction, bytes, nowNs)) return true;
-    // A schedule that is not in force lets it pass.
-    if (!this.#options.severity.acts(new Draws(this.#options.key), "session_budget", nowNs)) return true;
+    // As on a stream: asked once, when the limit is crossed. What is over stays over.
+    if (before === undefined && !this.#options.severity.acts(new Draws(this.#options.key), "session_budget", nowNs)) {
+      this.#budget = undefined;
+      return true;
+    }
     const code = fault.action === "connection_error" && before === undefined ? connectErrorCode(fault.error) : undefined;
     const what = before === undefined ? `${budget.exceeded}: ${fault.action}` : "dropped";
     this.#options.record(decisionAt(lane.position, nowNs, bytes, "session_budget", what, 0, code));
