@@ -45,7 +45,12 @@ export function patchHttp2(patches: Patches, router: Router): void {
       if (!steered) router.unsteeredUse(socket, caller);
       const stream = original.apply(this, args);
       stream.once("response", () => latest?.flow.requestAnswered(number));
-      stream.once("close", () => latest?.flow.requestClosed(number));
+      const over = (): void => latest?.flow.requestClosed(number);
+      // Ended on both sides, the stream is over; its 'close' comes a turn later, when the next request may have begun.
+      stream.once("end", () => {
+        if (stream.writableEnded) over();
+      });
+      stream.once("close", over);
       return stream;
     };
   });
