@@ -41,11 +41,14 @@ export class DeadlineClock {
 
   /** (Re)schedules a waiter; `Infinity` removes it. */
   schedule(waiter: Waiter, deadlineNs: number): void {
+    if (deadlineNs === Infinity) {
+      this.cancel(waiter);
+      return;
+    }
     if (waiter.heapIndex >= 0) {
       if (waiter.deadlineNs === deadlineNs) return;
       this.#remove(waiter);
     }
-    if (deadlineNs === Infinity) return;
     waiter.deadlineNs = deadlineNs;
     waiter.heapIndex = this.#heap.length;
     this.#heap.push(waiter);
@@ -54,7 +57,10 @@ export class DeadlineClock {
   }
 
   cancel(waiter: Waiter): void {
-    if (waiter.heapIndex >= 0) this.#remove(waiter);
+    if (waiter.heapIndex < 0) return;
+    this.#remove(waiter);
+    // The timer of what nobody waits for must not keep the process alive.
+    if (this.#heap.length === 0) this.#timer?.unref();
   }
 
   /** Blocks the thread for at most this long while deadlines fall due: for the end of a process, where no timer fires any more. */
@@ -73,7 +79,10 @@ export class DeadlineClock {
     if (first === undefined || this.#spinning) return;
     const deadlineNs = first.deadlineNs;
     // A timer that fires before the deadline is kept: it costs one look, a new timer costs more.
-    if (this.#timer !== undefined && this.#timerForNs <= deadlineNs) return;
+    if (this.#timer !== undefined && this.#timerForNs <= deadlineNs) {
+      if (this.#hold) this.#timer.ref();
+      return;
+    }
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
     const remainingNs = deadlineNs - nowNs;
