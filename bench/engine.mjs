@@ -61,6 +61,14 @@ measure("four faults, cubic", { ...FOUR_FAULTS, congestion: "cubic" }, packets);
 const correlatedLoss = { goodToBadPpm: 3000, badToGoodPpm: 250_000, lossGoodPpm: 0, lossBadPpm: 900_000 };
 measure("correlated_loss for packet_loss, none", { ...FOUR_FAULTS, lossPpm: 0, correlatedLoss }, packets);
 measure("latency, jitter and rate, no loss", { ...FOUR_FAULTS, lossPpm: 0 }, packets);
+// Flows that were used once and wait for nothing: a relay looks at the ones whose time has come only.
+const idle = Array.from({ length: 10_000 }, (_, n) => {
+  const engine = new DirectionEngine({ direction: 0, faults: FOUR_FAULTS, key: { seed: 1n, flowHash: BigInt(n) }, rttNs: 42 * MS });
+  engine.push(MSS, 0);
+  for (let atNs = engine.nextAtNs(); atNs < Infinity; atNs = engine.nextAtNs()) engine.advance(atNs);
+  return engine;
+});
+measure(`four faults, ${idle.length.toLocaleString("en")} idle flows beside`, FOUR_FAULTS, packets);
 
 console.log(`Packets that the engine decides on one core, Node ${process.version}, median of ${RUNS} runs\n`);
 console.log("| faults | packets | per second of CPU | each |\n|---|---|---|---|");
