@@ -12,8 +12,8 @@ export interface Peer {
   readonly inbound: boolean;
   hostname: string | undefined;
   flow: DatagramFlow | undefined;
-  /** Whether the kernel has a way there: asked once. */
-  reachable: boolean | undefined;
+  /** Whether the kernel has a way there: asked until it has. */
+  reachable: boolean;
 }
 
 export class Peers {
@@ -27,7 +27,7 @@ export class Peers {
   of(address: string, port: number, inbound: boolean): Peer {
     const known = this.known(address, port);
     if (known !== undefined) return known;
-    const peer: Peer = { address, port, inbound, hostname: undefined, flow: undefined, reachable: undefined };
+    const peer: Peer = { address, port, inbound, hostname: undefined, flow: undefined, reachable: false };
     if (this.#peers.size >= MAX_PEERS) this.#forgetOldest();
     this.#peers.set(`${address} ${port}`, peer);
     return peer;

@@ -161,7 +161,8 @@ export class DatagramSocket {
   #kernelTakes(peer: Peer, bytes: number): boolean {
     const ipv4 = !peer.address.includes(":") || peer.address.startsWith("::ffff:");
     if (bytes > (ipv4 ? MAX_BYTES.ipv4 : MAX_BYTES.ipv6)) return false;
-    return (peer.reachable ??= this.#connected === peer || this.#hasRoute(peer));
+    // What was refused may be allowed later: a broadcast after `setBroadcast`.
+    return (peer.reachable ||= this.#connected === peer || this.#hasRoute(peer));
   }
 
   #hasRoute(peer: Peer): boolean {

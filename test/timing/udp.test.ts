@@ -216,6 +216,19 @@ describe("errors are the kernel's", () => {
   });
 });
 
+test("a broadcast that was forbidden at first is faulted when it is allowed", async () => {
+  const scope = scopeOf({ packetLoss: "100%" });
+  await scope.run(async () => {
+    const client = socket();
+    client.bind(0, "0.0.0.0");
+    await once(client, "listening");
+    await expect(send(client, "no", 9, "127.255.255.255")).rejects.toMatchObject({ code: "EACCES" });
+    client.setBroadcast(true);
+    expect(await send(client, "yes", 9, "127.255.255.255")).toBe(3);
+  });
+  expect(scope.report().injected).toBe(1);
+});
+
 test("session_budget: datagrams over the budget vanish, or raise the error of a reported one", async () => {
   const peer = await server("udp4", echo);
   const scope = scopeOf({ sessionBudget: { maxOps: 3 } });
