@@ -79,10 +79,10 @@ export function patchNet(patches: Patches, router: Router): void {
   patchPlaintext(patches, router);
   for (const name of ["write", "end"] as const) {
     patches.replace(net.Socket.prototype, name, (original) => {
-      return function (this: Socket, ...args: unknown[]): unknown {
-        if (router.isBusy() && args[0] !== undefined && args[0] !== null && typeof args[0] !== "function")
-          noteWrite(this, router, isOutboundTcp);
-        return (original as (...args: unknown[]) => unknown).apply(this, args);
+      // Three parameters, as both have, and no list of them: this is called for every write of the process.
+      return function (this: Socket, chunk?: unknown, encoding?: unknown, done?: unknown): unknown {
+        if (router.isBusy() && chunk !== undefined && chunk !== null && typeof chunk !== "function") noteWrite(this, router, isOutboundTcp);
+        return (original as Write).call(this, chunk, encoding, done);
       } as typeof original;
     });
   }
@@ -104,6 +104,8 @@ export function patchNet(patches: Patches, router: Router): void {
     };
   });
 }
+
+type Write = (this: Socket, chunk?: unknown, encoding?: unknown, done?: unknown) => unknown;
 
 interface TlsInternals {
   _wrapHandle(wrap: Socket | null | undefined, ...rest: unknown[]): StreamHandle;

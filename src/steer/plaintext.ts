@@ -57,6 +57,10 @@ export function patchPlaintext(patches: Patches, router: Router): void {
       const steered = router.isBusy() && !this.connecting ? steeredOf(this) : undefined;
       const plaintext = steered !== undefined && isTls(this) ? steered.flow.plaintext() : undefined;
       const held = steered?.heldBack;
+      if (plaintext === undefined && held === undefined) {
+        original.call(this, done);
+        return;
+      }
       const rest = Buffer.concat([held ?? Buffer.alloc(0), plaintext?.end(UPLINK) ?? Buffer.alloc(0)]);
       if (rest.length === 0 || this.destroyed) original.call(this, done);
       else writeGeneric.call(this as SocketInternals, false, rest, "buffer" as BufferEncoding, () => original.call(this, done));
