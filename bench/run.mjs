@@ -63,7 +63,7 @@ try {
   const [ports] = await once(server.stdout.setEncoding("utf8"), "data");
   const { http, echo, bulk } = JSON.parse(ports);
   // Two processes that do the same differ by some percent (where their code and heap happen to lie): many short pairs tell more than few long ones.
-  const pairs = quick ? 1 : 80;
+  const pairs = quick ? 1 : 60;
   const requests = quick ? 500 : 3000;
   const cpu = async (mode) => (await measure("http-cpu", [mode, http, requests])).cpuUsPerRequest;
   await compare(
