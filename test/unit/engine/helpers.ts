@@ -1,6 +1,6 @@
 /** Shared by the engine's tests: everything runs in virtual time. */
 import { DirectionEngine, type DirectionOptions } from "../../../src/engine/direction.ts";
-import type { Decision, DirectionFaults, DrawKey } from "../../../src/engine/types.ts";
+import type { Decision, DirectionFaults, DrawKey, MutationFault } from "../../../src/engine/types.ts";
 
 export const MS = 1e6;
 export const S = 1e9;
@@ -67,3 +67,28 @@ export function verdicts(log: readonly Decision[]): string[] {
     })
     .sort();
 }
+
+/** A mutation that every packet gets, and whose type the test chooses. */
+export const NO_MUTATION: MutationFault = {
+  type: "truncate",
+  ppm: 1_000_000,
+  uplink: true,
+  downlink: true,
+  truncateBytes: 0,
+  corruptCount: 0,
+  corruptSeed: undefined,
+  injectPosition: 0,
+  injectData: "",
+  replaceFind: "",
+  replaceWith: "",
+  swapPos1: 0,
+  swapPos2: 0,
+  minBytes: 0,
+  maxBytes: Infinity,
+  everyNPackets: 1,
+  dryRun: false,
+  maxBufferBytes: 65_536,
+};
+
+export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+export const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);

@@ -4,31 +4,7 @@ import { describe, expect, it } from "vitest";
 import { concat } from "../../../src/engine/faults/mutate-bytes.ts";
 import { MutationStage } from "../../../src/engine/mutation-stage.ts";
 import { type Decision, type MutationFault, UPLINK } from "../../../src/engine/types.ts";
-import { KEY, MS, MSS, verdicts } from "./helpers.ts";
-
-const NOTHING: MutationFault = {
-  type: "truncate",
-  ppm: 1_000_000,
-  uplink: true,
-  downlink: true,
-  truncateBytes: 0,
-  corruptCount: 0,
-  corruptSeed: undefined,
-  injectPosition: 0,
-  injectData: "",
-  replaceFind: "",
-  replaceWith: "",
-  swapPos1: 0,
-  swapPos2: 0,
-  minBytes: 0,
-  maxBytes: Infinity,
-  everyNPackets: 1,
-  dryRun: false,
-  maxBufferBytes: 65_536,
-};
-
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+import { bytesOf, KEY, MS, MSS, NO_MUTATION, textOf, verdicts } from "./helpers.ts";
 
 interface Streamed {
   readonly out: string;
@@ -45,7 +21,7 @@ function onStream(
   const out: Uint8Array[] = [];
   const stage = new MutationStage({
     direction: UPLINK,
-    fault: { ...NOTHING, ...fault },
+    fault: { ...NO_MUTATION, ...fault },
     key: KEY,
     onDecision: (decision) => void log.push(decision),
   });
@@ -127,13 +103,13 @@ describe("a stream", () => {
   it("is not held back for a pattern longer than the buffer, which is not found", () => {
     const fault: Partial<MutationFault> = { type: "replace_pattern", replaceFind: "needle", replaceWith: "N", maxBufferBytes: 3 };
     expect(onStream(fault, [{ atNs: 0, text: "a needle" }]).out).toBe("a needle");
-    const stage = new MutationStage({ direction: UPLINK, fault: { ...NOTHING, ...fault }, key: KEY, onDecision: () => {} });
+    const stage = new MutationStage({ direction: UPLINK, fault: { ...NO_MUTATION, ...fault }, key: KEY, onDecision: () => {} });
     expect(concat(stage.push(bytesOf("needl"), 0)).length).toBeGreaterThanOrEqual(2);
   });
 
   it("is mutated the same way however it is cut, by every type", () => {
     const faults = fc.record<MutationFault>({
-      ...(Object.fromEntries(Object.entries(NOTHING).map(([key, value]) => [key, fc.constant(value)])) as {
+      ...(Object.fromEntries(Object.entries(NO_MUTATION).map(([key, value]) => [key, fc.constant(value)])) as {
         [K in keyof MutationFault]: fc.Arbitrary<MutationFault[K]>;
       }),
       type: fc.constantFrom("truncate", "corrupt_bytes", "inject_bytes", "replace_pattern", "corrupt_encoding", "swap_bytes"),
@@ -173,7 +149,7 @@ describe("a stream", () => {
 
   it("waits for the rest of a packet only where its fate depends on it, and at most 20 ms after the last byte", () => {
     const stage = (fault: Partial<MutationFault>): MutationStage =>
-      new MutationStage({ direction: UPLINK, fault: { ...NOTHING, ...fault }, key: KEY, onDecision: () => {} });
+      new MutationStage({ direction: UPLINK, fault: { ...NO_MUTATION, ...fault }, key: KEY, onDecision: () => {} });
     const truncating = stage({ type: "truncate", truncateBytes: 3 });
     expect(textOf(concat(truncating.push(bytesOf("abcdef"), 0)))).toBe("abc");
     expect(concat(truncating.push(bytesOf("ghi"), 1 * MS))).toHaveLength(0);
@@ -188,7 +164,7 @@ describe("a stream", () => {
   });
 
   it("gets back what was held, as it came, when the scope ends", () => {
-    const fault: MutationFault = { ...NOTHING, type: "replace_pattern", replaceFind: "needle", replaceWith: "N", minBytes: 10 };
+    const fault: MutationFault = { ...NO_MUTATION, type: "replace_pattern", replaceFind: "needle", replaceWith: "N", minBytes: 10 };
     const stage = new MutationStage({ direction: UPLINK, fault, key: KEY, onDecision: () => {} });
     const out = [...stage.push(bytesOf(`${"-".repeat(MSS - 2)}nee`), 0)];
     expect(textOf(concat([...out, ...stage.release()]))).toBe(`${"-".repeat(MSS - 2)}nee`);

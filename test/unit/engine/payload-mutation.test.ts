@@ -4,31 +4,8 @@ import { describe, expect, it } from "vitest";
 import { PayloadMutation } from "../../../src/engine/faults/payload-mutation.ts";
 import { type Decision, type MutationFault, UPLINK } from "../../../src/engine/types.ts";
 import { isInjection } from "../../../src/engine/decisions.ts";
-import { KEY } from "./helpers.ts";
+import { bytesOf, KEY, NO_MUTATION, textOf } from "./helpers.ts";
 
-const NOTHING: MutationFault = {
-  type: "truncate",
-  ppm: 1_000_000,
-  uplink: true,
-  downlink: true,
-  truncateBytes: 0,
-  corruptCount: 0,
-  corruptSeed: undefined,
-  injectPosition: 0,
-  injectData: "",
-  replaceFind: "",
-  replaceWith: "",
-  swapPos1: 0,
-  swapPos2: 0,
-  minBytes: 0,
-  maxBytes: Infinity,
-  everyNPackets: 1,
-  dryRun: false,
-  maxBufferBytes: 65_536,
-};
-
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const at = (cell: number): { direction: 0; exchange: number; cell: number; split: number } => ({
   direction: UPLINK,
   exchange: 0,
@@ -38,7 +15,11 @@ const at = (cell: number): { direction: 0; exchange: number; cell: number; split
 
 function onPackets(fault: Partial<MutationFault>, packets: readonly string[]): { out: string[]; log: Decision[] } {
   const log: Decision[] = [];
-  const mutation = new PayloadMutation({ fault: { ...NOTHING, ...fault }, key: KEY, onDecision: (decision) => void log.push(decision) });
+  const mutation = new PayloadMutation({
+    fault: { ...NO_MUTATION, ...fault },
+    key: KEY,
+    onDecision: (decision) => void log.push(decision),
+  });
   return { out: packets.map((packet, n) => textOf(mutation.datagram(bytesOf(packet), at(n), 0))), log };
 }
 
@@ -72,7 +53,7 @@ describe("a packet", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 1, max: 400 }), fc.nat(50), (packet, corruptCount, cell) => {
         const run = (corruptSeed?: bigint): Uint8Array => {
-          const fault: MutationFault = { ...NOTHING, type: "corrupt_bytes", corruptCount, corruptSeed };
+          const fault: MutationFault = { ...NO_MUTATION, type: "corrupt_bytes", corruptCount, corruptSeed };
           return new PayloadMutation({ fault, key: KEY, onDecision: () => {} }).datagram(packet, at(cell), 0);
         };
         const before = packet.slice();
@@ -92,7 +73,7 @@ describe("a packet", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme", minLength: 1 }), (text) => {
         const packet = bytesOf(text);
-        const mutation = new PayloadMutation({ fault: { ...NOTHING, type: "corrupt_encoding" }, key: KEY, onDecision: () => {} });
+        const mutation = new PayloadMutation({ fault: { ...NO_MUTATION, type: "corrupt_encoding" }, key: KEY, onDecision: () => {} });
         const changed = mutation.datagram(packet, at(0), 0);
         expect(changed).toHaveLength(packet.length);
         expect(() => new TextDecoder("utf-8", { fatal: true }).decode(changed)).toThrow();
@@ -118,7 +99,7 @@ describe("a packet", () => {
       [0, 0],
     ] as const) {
       let hits = 0;
-      const fault: MutationFault = { ...NOTHING, ppm: 200_000, type: "truncate" };
+      const fault: MutationFault = { ...NO_MUTATION, ppm: 200_000, type: "truncate" };
       const mutation = new PayloadMutation({ fault, key: KEY, onDecision: () => void hits++, severityAt: () => severity });
       for (let n = 0; n < PACKETS; n++) mutation.datagram(bytesOf("x"), at(n), 0);
       // Five standard deviations.
