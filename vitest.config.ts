@@ -45,6 +45,17 @@ const config: ViteUserConfig = defineConfig({
       {
         extends: true,
         test: {
+          name: "clients",
+          include: ["test/clients/**/*.test.ts"],
+          testTimeout: 20_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 2 },
+          ...packaged,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "parity",
           include: ["test/parity/**/*.test.ts"],
           testTimeout: 240_000,
