@@ -27,7 +27,7 @@ export interface ClientCase<C> {
   open(at: At): Promise<C> | C;
   /** One operation, one request and its answer, whose result it checks. */
   use(client: C): Promise<unknown>;
-  close(client: C): Promise<unknown> | unknown;
+  close(client: C): unknown;
   /** One connection carries the operations of all callers at once: concurrent scopes share it, and their reports say so. */
   readonly multiplexed?: boolean;
 }
