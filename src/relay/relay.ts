@@ -7,7 +7,7 @@
  */
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
-import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import { setImmediate } from "node:timers";
 import { deserialize } from "node:v8";
 import { isInjection } from "../engine/decisions.ts";
 import type { SeverityAt } from "../engine/faults/loss.ts";
@@ -22,14 +22,13 @@ import type { RelayContext } from "./context.ts";
 import { Dial } from "./dial.ts";
 import type { RelayFlow } from "./flow.ts";
 import { Flushes } from "./flushes.ts";
+import { MissingLegs } from "./missing-legs.ts";
 import { CONTROL } from "./protocol.ts";
 import type { FromRelay, RelayInit, ToRelay } from "./protocol.ts";
 import { RoundTrips } from "./round-trips.ts";
 import { SharedLinks } from "./shared-links.ts";
-import { resetSocket } from "./sockets.ts";
+import { UnclaimedLegs } from "./unclaimed-legs.ts";
 
-const UNCLAIMED_MS = 2000;
-const MAX_UNCLAIMED = 1024;
 const BACKLOG = 4096;
 const EVENTS_PER_MESSAGE = 256;
 
@@ -50,10 +49,11 @@ export class Relay implements RelayContext {
   readonly #server: Server;
   readonly #dials = new Map<number, Dial>();
   readonly #claims = new Map<number, Dial>();
-  readonly #unclaimed = new Map<number, { leg: Socket; timer: NodeJS.Timeout }>();
+  readonly #unclaimed = new UnclaimedLegs();
   readonly #policies = new Map<number, CompiledPolicy>();
   readonly #scopes = new Map<number, Set<RelayFlow>>();
   readonly #links = new SharedLinks();
+  readonly #missing = new MissingLegs(() => this.#countLeg());
   readonly #ended = new Set<number>();
   readonly #spilled = new Map<string, Binding>();
   readonly #backlog: ToRelay[] = [];
@@ -84,33 +84,22 @@ export class Relay implements RelayContext {
 
   // ── legs ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #accept(leg: Socket): void {
+  #countLeg(): void {
     Atomics.add(this.#control, CONTROL.accepted, 1);
     if (Atomics.load(this.#control, CONTROL.wantsAccepted) === 1) this.post({ type: "accepted" });
+  }
+
+  #accept(leg: Socket): void {
     const port = leg.remotePort ?? 0;
+    this.#countLeg();
+    this.#missing.arrived(port);
     const dial = this.#claims.get(port);
     if (dial !== undefined) {
       this.#claims.delete(port);
       dial.legArrived(leg);
       return;
     }
-    if (this.#unclaimed.size >= MAX_UNCLAIMED) {
-      for (const oldest of this.#unclaimed.keys()) {
-        this.#dropUnclaimed(oldest);
-        break;
-      }
-    }
-    leg.on("error", ignore);
-    const timer = setTimeout(() => this.#dropUnclaimed(port), UNCLAIMED_MS);
-    this.#unclaimed.set(port, { leg, timer });
-  }
-
-  #dropUnclaimed(port: number): void {
-    const entry = this.#unclaimed.get(port);
-    if (entry === undefined) return;
-    this.#unclaimed.delete(port);
-    clearTimeout(entry.timer);
-    resetSocket(entry.leg);
+    this.#unclaimed.hold(port, leg);
   }
 
   // ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -142,15 +131,9 @@ export class Relay implements RelayContext {
       case "dial": {
         const dial = new Dial(this, message);
         this.#dials.set(message.flow, dial);
-        const waiting = this.#unclaimed.get(message.legPort);
-        if (waiting === undefined) {
-          this.#claims.set(message.legPort, dial);
-        } else {
-          this.#unclaimed.delete(message.legPort);
-          clearTimeout(waiting.timer);
-          waiting.leg.off("error", ignore);
-          dial.legArrived(waiting.leg);
-        }
+        const leg = this.#unclaimed.take(message.legPort);
+        if (leg === undefined) this.#claims.set(message.legPort, dial);
+        else dial.legArrived(leg);
         return;
       }
       case "bind":
@@ -223,7 +206,7 @@ export class Relay implements RelayContext {
     // A program that waits for the port must not wait in vain.
     if (Atomics.compareExchange(this.#control, CONTROL.port, 0, -1) === 0) Atomics.notify(this.#control, CONTROL.port);
     for (const { flow } of this.#dials.values()) flow.leg?.resetAndDestroy();
-    for (const { leg } of this.#unclaimed.values()) leg.destroy();
+    this.#unclaimed.destroy();
     this.#server.close();
   }
 
@@ -288,10 +271,9 @@ export class Relay implements RelayContext {
 
   done(flow: RelayFlow): void {
     this.#dials.delete(flow.dial.flow);
+    if (flow.leg === undefined) this.#missing.add(flow.dial.legPort);
     if (this.#claims.get(flow.dial.legPort)?.flow === flow) this.#claims.delete(flow.dial.legPort);
     this.post({ type: "done", flow: flow.dial.flow });
     this.#flushes.check();
   }
 }
-
-function ignore(): void {}

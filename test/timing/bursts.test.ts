@@ -34,7 +34,7 @@ it("3,000 connects in one tick all succeed, under latency too", async () => {
 it("Beyond the limit of descriptors connects fail with an error and never hang, and work again afterwards", async () => {
   await using peer = await echo();
   const command = `ulimit -n 256; exec "${process.execPath}" "${fixture("descriptor-limit")}" ${peer.port}`;
-  // A connect whose leg got no descriptor fails after 5 s, and a loaded machine may make several of those afterwards.
+  // A connect whose leg got no descriptor fails after 5 s, and then the next ones have their turn.
   const { ended } = start("sh", ["-c", command], { killAfterMs: 80_000 });
   const [result] = jsonLines<{ connected: number; failed: Record<string, number>; afterwards: number }>(await ended);
   // Three descriptors a connection; those that wait for their turn hold one.
