@@ -72,6 +72,7 @@ export type { ScopeApi } from "./scope/api-types.ts";
 export type { FaultScope } from "./scope/fault-scope.ts";
 export type { FaultOptions } from "./scope/fault.ts";
 export type { FaultListener, StopListening } from "./scope/on-fault.ts";
+export type { ActivationOptions, ExistingConnections, ScopeOptions } from "./scope/options.ts";
 export type { FaultEvent } from "./scope/record.ts";
 export type { FaultReport, FlowReport, RuleReport, ScopeReport } from "./scope/report.ts";
 export type { FaultWrapper } from "./scope/wrap.ts";

@@ -19,6 +19,9 @@ import { KnownPolicies } from "./known-policies.ts";
 import { MAX_UNACCEPTED_LEGS } from "./protocol.ts";
 import type { BoundMessage, CloseKind, DialMessage, FromRelay } from "./protocol.ts";
 
+/** A relay answers in a millisecond, and a busy one later. */
+const SETTLE_MS = 1000;
+
 export interface ClientListener {
   events(events: readonly FlowEvent[]): void;
   bound(message: BoundMessage): void;
@@ -133,6 +136,13 @@ export class RelayClient implements RelayListener, FlowOwner {
     this.#pings.push(callback);
     this.host.hold();
     this.host.post({ type: "ping" });
+  }
+
+  /** Blocks until the relay has carried out everything that was said to it; for `SETTLE_MS` at most. */
+  settle(): void {
+    let answered = false;
+    this.whenAlive(() => (answered = true));
+    this.host.drainUntil(() => answered, SETTLE_MS);
   }
 
   #answerPings(count: number, alive: boolean): void {

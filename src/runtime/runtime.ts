@@ -213,6 +213,10 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     this.#client?.host.drain();
   }
 
+  settle(): void {
+    this.#client?.settle();
+  }
+
   // ── activation ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Makes a scope the process-wide activation, or ends what there is. */

@@ -2,10 +2,11 @@
 import { FaultcoreError } from "../errors.ts";
 import type { ContextStore } from "./context.ts";
 import type { ScopeManager } from "./manager.ts";
+import type { ScopeOptions } from "./options.ts";
 import { checkFunction } from "./policies.ts";
 import type { Applicable } from "./policies.ts";
 import type { FaultEvent, ScopeRecord } from "./record.ts";
-import { buildReport, explainSilence } from "./report.ts";
+import { buildReport, nothingInjected } from "./report.ts";
 import type { ScopeReport } from "./report.ts";
 import type { Span } from "./span.ts";
 import { runSpan } from "./run-span.ts";
@@ -53,6 +54,10 @@ export function applySelected<R>(manager: ScopeManager, contexts: ContextStore, 
       selected.end();
       scope.end();
     },
+    finish: () => {
+      selected.end();
+      scope.finish();
+    },
   };
   const value = runSpan(both, body);
   manager.own(value, record);
@@ -63,14 +68,16 @@ export class OpenFaultScope implements FaultScope {
   readonly #manager: ScopeManager;
   readonly #contexts: ContextStore;
   readonly #applicable: Applicable;
+  readonly #options: ScopeOptions;
   readonly #abort = new AbortController();
   #record: ScopeRecord | undefined;
   #running = 0;
 
-  constructor(manager: ScopeManager, contexts: ContextStore, applicable: Applicable) {
+  constructor(manager: ScopeManager, contexts: ContextStore, applicable: Applicable, options: ScopeOptions) {
     this.#manager = manager;
     this.#contexts = contexts;
     this.#applicable = applicable;
+    this.#options = options;
   }
 
   get signal(): AbortSignal {
@@ -82,13 +89,21 @@ export class OpenFaultScope implements FaultScope {
     const record = this.#open();
     this.#running++;
     let over = false;
+    let endedIt = false;
+    const end = (): void => {
+      if (over) return;
+      over = true;
+      this.#running--;
+      if (this.#running > 0 || !record.live) return;
+      endedIt = true;
+      this.#manager.end(record);
+    };
     const span: Span = {
       enter: (part) => this.#manager.run(record, part),
-      end: () => {
-        if (over) return;
-        over = true;
-        this.#running--;
-        if (this.#running === 0) this.#manager.end(record);
+      end,
+      finish: () => {
+        end();
+        if (endedIt) this.#manager.judge(record);
       },
     };
     return applySelected(this.#manager, this.#contexts, record, span, fn);
@@ -106,10 +121,7 @@ export class OpenFaultScope implements FaultScope {
   assertInjected(fault?: string): void {
     const report = this.report();
     if (fault === undefined ? report.injected > 0 : report.faults[fault] !== undefined) return;
-    throw new FaultcoreError("ERR_FAULTCORE_NOTHING_INJECTED", explainSilence(report, fault), {
-      policy: report.policy,
-      expected: fault === undefined ? "at least one injected fault" : `at least one event of ${fault}`,
-    });
+    throw nothingInjected(report, fault);
   }
 
   end(): void {
@@ -138,7 +150,7 @@ export class OpenFaultScope implements FaultScope {
       );
     }
     if (this.#record === undefined) {
-      const record = this.#manager.open(this.#applicable.policy, this.#applicable.fields);
+      const record = this.#manager.open(this.#applicable, this.#options);
       this.#record = record;
       record.abort.signal.addEventListener("abort", () => this.#abort.abort(), { once: true });
     }

@@ -1,6 +1,7 @@
 /** One application of a policy, as the program's thread knows it: identity, flows, events, counts. */
 import type { PolicyFields } from "../policy/fields.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
+import type { ExistingConnections, ScopeOptions } from "./options.ts";
 
 /** A decision as users see it. */
 export interface FaultEvent {
@@ -62,6 +63,11 @@ export const MAX_EVENTS = 10_000;
 
 let lastId = 0;
 
+/** Number of the latest scope of this thread; 0 where there was none. */
+export function latestScope(): number {
+  return lastId;
+}
+
 export class ScopeRecord {
   /** Number of the scope in this thread, from 1. */
   readonly id: number = ++lastId;
@@ -74,6 +80,11 @@ export class ScopeRecord {
   readonly ordinal: number;
   readonly seed: bigint;
   live = true;
+  /** Fails when it has injected nothing by the end of its work; false once that was judged. */
+  strict: boolean;
+  readonly existingConnections: ExistingConnections;
+  /** Connections that were opened while this was the latest scope, or before, existed before this scope began. */
+  readonly latestBefore: number;
   readonly flows: Map<bigint, FlowInfo> = new Map();
   readonly events: FaultEvent[] = [];
   /** Exact counts by fault, also of events that were not kept. */
@@ -90,7 +101,19 @@ export class ScopeRecord {
   readonly #flowOrdinals = new Map<string, number>();
   readonly #portOrdinals = new Map<number, number>();
 
-  constructor(init: { ref: number; policy: CompiledPolicy; fields: PolicyFields; ordinal: number; seed: bigint }) {
+  constructor(init: {
+    readonly ref: number;
+    readonly policy: CompiledPolicy;
+    readonly fields: PolicyFields;
+    readonly ordinal: number;
+    readonly seed: bigint;
+    readonly options?: ScopeOptions;
+    /** The application that this one takes the place of: what existed before that one existed before this one, and nothing else. */
+    readonly replaced?: ScopeRecord | undefined;
+  }) {
+    this.strict = init.options?.strict ?? false;
+    this.existingConnections = init.options?.existingConnections ?? "govern";
+    this.latestBefore = init.replaced?.latestBefore ?? this.id - 1;
     this.ref = init.ref;
     this.policy = init.policy;
     this.fields = init.fields;

@@ -1,4 +1,5 @@
 /** What a scope did, as plain data that survives JSON. */
+import { FaultcoreError } from "../errors.ts";
 import type { PolicyFields } from "../policy/fields.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import type { ScopeHost } from "./manager.ts";
@@ -110,8 +111,16 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
   };
 }
 
+/** What is thrown where a scope injected nothing (of this fault). */
+export function nothingInjected(report: ScopeReport, fault: string | undefined): FaultcoreError {
+  return new FaultcoreError("ERR_FAULTCORE_NOTHING_INJECTED", explainSilence(report, fault), {
+    policy: report.policy,
+    expected: fault === undefined ? "at least one injected fault" : `at least one event of ${fault}`,
+  });
+}
+
 /** Why a scope injected nothing (of this fault), as far as its report can tell. */
-export function explainSilence(report: ScopeReport, fault: string | undefined): string {
+function explainSilence(report: ScopeReport, fault: string | undefined): string {
   const { policy, state, flows, unmatchedRules, unsteered, silentFaults } = report;
   const reasons: string[] = [];
   if (state === "not started") reasons.push("it has not been run");

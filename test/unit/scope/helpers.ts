@@ -38,6 +38,8 @@ export class FakeHost implements ScopeHost {
     this.drained++;
   }
 
+  settle(): void {}
+
   runSeed(): bigint {
     return this.seed;
   }
