@@ -74,5 +74,6 @@ export type { FaultOptions } from "./scope/fault.ts";
 export type { FaultListener, StopListening } from "./scope/on-fault.ts";
 export type { ActivationOptions, ExistingConnections, ScopeOptions } from "./scope/options.ts";
 export type { FaultEvent } from "./scope/record.ts";
-export type { FaultReport, FlowReport, RuleReport, ScopeReport } from "./scope/report.ts";
+export type { FlowMatch, FlowReport, LeftAlone, RuleReport } from "./scope/flow-report.ts";
+export type { FaultReport, ScopeReport } from "./scope/report.ts";
 export type { FaultWrapper } from "./scope/wrap.ts";

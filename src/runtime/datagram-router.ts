@@ -20,7 +20,7 @@ import { recordLocal } from "./local-events.ts";
 import type { LocalEventHost } from "./local-events.ts";
 import type { Lookups } from "./lookups.ts";
 import type { RuntimeOptions } from "./options.ts";
-import type { Captured } from "./router.ts";
+import type { Captured } from "./routed-flow.ts";
 import { isLimited } from "./uses.ts";
 
 /** How long `process.exit()` waits for datagrams that were sent. */

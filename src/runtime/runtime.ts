@@ -197,6 +197,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
 
   began(record: ScopeRecord): void {
     this.#records.set(record.ref, record);
+    this.router.scopeBegan(record);
   }
 
   end(record: ScopeRecord): void {

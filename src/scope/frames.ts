@@ -79,6 +79,12 @@ export function frameHolders(): number {
   return frames.holders;
 }
 
+/** The shield that the running code is in, if that is what counts. */
+export function currentShield(): Shield | undefined {
+  const holder = currentFrame()?.holder;
+  return holder instanceof Shield ? holder : undefined;
+}
+
 /** The innermost live scope; null inside a shield; undefined outside of all scopes. */
 export function currentScope(): ScopeRecord | null | undefined {
   const holder = currentFrame()?.holder;

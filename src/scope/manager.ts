@@ -62,7 +62,7 @@ export class ScopeManager {
 
   /** Opens a scope that no async context is in: it applies wherever no other scope does. `replaced` is the activation that it takes over from. */
   openActivation(applicable: Applicable, options: ScopeOptions, replaced?: ScopeRecord): ScopeRecord {
-    const record = this.#begin(applicable, options, replaced);
+    const record = this.#begin(applicable, options, { ofProcess: true, replaced });
     try {
       // In its place in the stack, which need not be on top.
       const index = replaced === undefined ? -1 : this.#activations.indexOf(replaced);
@@ -169,11 +169,15 @@ export class ScopeManager {
     for (const shield of this.#shields) this.#endShield(shield);
   }
 
-  #begin({ policy, fields }: Applicable, options: ScopeOptions, replaced?: ScopeRecord): ScopeRecord {
+  #begin(
+    { policy, fields }: Applicable,
+    options: ScopeOptions,
+    more: { ofProcess?: boolean; replaced?: ScopeRecord | undefined } = {},
+  ): ScopeRecord {
     const seed = policy.seed ?? this.host.runSeed();
     const ordinal = this.host.nextOrdinal(policy);
     const ref = this.host.begin(policy, ordinal, seed);
-    const record = new ScopeRecord({ ref, policy, fields, ordinal, seed, options, replaced });
+    const record = new ScopeRecord({ ref, policy, fields, ordinal, seed, options, ...more });
     this.#live.add(record);
     this.host.began(record);
     return record;

@@ -15,10 +15,10 @@ export interface FaultEvent {
   /** Ordinal of the flow among those of the scope to this target. */
   readonly flow: number;
   readonly direction: "uplink" | "downlink";
-  /** `exchange.cell.split`; `connect.n` for the n-th address tried; `lookup`. */
+  /** `exchange.cell.split`; `connect.n` for the n-th address tried; `lookup`; `existing` for a connection that the scope dropped as it began. */
   readonly position: string;
   readonly bytes: number;
-  /** The policy field that caused the event, in snake_case. */
+  /** The policy field that caused the event, in snake_case; or `existing_connections`, for that option of the scope. */
   readonly fault: string;
   readonly decision: string;
   /** Delay that the decision adds, ms; `Infinity` for an open-ended hold. */
@@ -46,6 +46,8 @@ export interface FlowInfo {
   rule: number;
   /** Uses of the flow that the policy left alone because of its `skip` or `times`. */
   skipped?: number;
+  /** It was open before the scope began, and that decided. */
+  existing?: boolean;
 }
 
 /** What the relays counted for a scope. */
@@ -83,6 +85,8 @@ export class ScopeRecord {
   /** Fails when it has injected nothing by the end of its work; false once that was judged. */
   strict: boolean;
   readonly existingConnections: ExistingConnections;
+  /** It applies to the whole process. */
+  readonly ofProcess: boolean;
   /** Connections that were opened while this was the latest scope, or before, existed before this scope began. */
   readonly latestBefore: number;
   readonly flows: Map<bigint, FlowInfo> = new Map();
@@ -108,10 +112,12 @@ export class ScopeRecord {
     readonly ordinal: number;
     readonly seed: bigint;
     readonly options?: ScopeOptions;
+    readonly ofProcess?: boolean;
     /** The application that this one takes the place of: what existed before that one existed before this one, and nothing else. */
     readonly replaced?: ScopeRecord | undefined;
   }) {
     this.strict = init.options?.strict ?? false;
+    this.ofProcess = init.ofProcess ?? false;
     this.existingConnections = init.options?.existingConnections ?? "govern";
     this.latestBefore = init.replaced?.latestBefore ?? this.id - 1;
     this.ref = init.ref;

@@ -1,10 +1,11 @@
 /** What a scope did, as plain data that survives JSON. */
 import { FaultcoreError } from "../errors.ts";
-import type { PolicyFields } from "../policy/fields.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
+import { flowReport, ruleText } from "./flow-report.ts";
+import type { FlowReport, RuleReport } from "./flow-report.ts";
 import type { ScopeHost } from "./manager.ts";
 import type { Applicable } from "./policies.ts";
-import type { FaultEvent, FlowInfo, RowCounters, ScopeRecord } from "./record.ts";
+import type { FaultEvent, RowCounters, ScopeRecord } from "./record.ts";
 
 /** The report of one application of a policy. */
 export interface ScopeReport {
@@ -34,37 +35,6 @@ export interface ScopeReport {
   /** Whether another scope used one of its multiplexed connections at the same time: their faults may have mixed. */
   readonly shared: boolean;
   readonly events: { readonly recorded: number; readonly kept: number; readonly dropped: number };
-}
-
-/** One flow of a scope. */
-export interface FlowReport {
-  /** The name that is the same in every run, e.g. `api.example:443` or `127.0.0.1:#0`; a lookup's is the host name alone. */
-  readonly target: string;
-  /** Ordinal among the flows of the scope to this target. */
-  readonly flow: number;
-  /** What was connected to or looked up, or what the address was looked up by before. */
-  readonly hostname: string | null;
-  /** Whether the host name is a guess: it was looked up for this address, but not in this scope. */
-  readonly guessed: boolean;
-  /** Empty for a lookup, whose port is 0. */
-  readonly address: string;
-  readonly port: number;
-  /** Whether the policy governs the flow; null while it has not been judged. */
-  readonly governed: boolean | null;
-  /** Uses of the flow (its connect, its requests) that the policy left alone because of its `skip` or `times`. */
-  readonly skipped: number;
-  /** The rule that decided; null where the policy has no targets or none matched. */
-  readonly rule: RuleReport | null;
-  /** How many of the events that were kept are this flow's. */
-  readonly events: number;
-}
-
-/** One of the policy's target rules. */
-export interface RuleReport {
-  /** Index in `targets`. */
-  readonly index: number;
-  /** As it was written. */
-  readonly text: string;
 }
 
 /** What one fault did. */
@@ -98,7 +68,7 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
     seed: `${record?.seed ?? policy.seed ?? host.runSeed()}`,
     state: record === undefined ? "not started" : record.live ? "live" : "ended",
     injected: counters.injected,
-    flows: flows.map((flow) => flowReport(flow, fields, eventsOf.get(flowName(flow.target, flow.ordinal)) ?? 0)),
+    flows: flows.map((flow) => flowReport(flow, policy, fields, eventsOf.get(flowName(flow.target, flow.ordinal)) ?? 0)),
     faults: Object.fromEntries([...counts].map(([fault, count]) => [fault, faultReport(fault, count, events)])),
     unmatchedRules: (policy.targets ?? [])
       .filter(({ index }) => !flows.some((flow) => flow.rule === index))
@@ -136,21 +106,6 @@ function explainSilence(report: ScopeReport, fault: string | undefined): string 
 
 function flowName(target: string, ordinal: number): string {
   return `${target} ${ordinal}`;
-}
-
-function flowReport(flow: FlowInfo, fields: PolicyFields, events: number): FlowReport {
-  return {
-    target: flow.target,
-    flow: flow.ordinal,
-    hostname: flow.hostname ?? null,
-    guessed: flow.guessed ?? false,
-    address: flow.address,
-    port: flow.port,
-    governed: flow.governs ?? null,
-    skipped: flow.skipped ?? 0,
-    rule: flow.rule < 0 ? null : { index: flow.rule, text: ruleText(fields, flow.rule) },
-    events,
-  };
 }
 
 function faultReport(fault: string, count: number, events: readonly FaultEvent[]): FaultReport {
@@ -192,11 +147,6 @@ function configuredFaults({ faults }: CompiledPolicy): string[] {
     ["payload_mutation", mutation !== undefined],
   ];
   return configured.filter(([, has]) => has).map(([fault]) => fault);
-}
-
-function ruleText(fields: PolicyFields, index: number): string {
-  const rule = fields.targets?.[index];
-  return typeof rule === "string" ? rule : (JSON.stringify(rule) ?? "");
 }
 
 function sum(numbers: Iterable<number>): number {
