@@ -57,6 +57,8 @@ export interface DatagramBindingOptions {
   /** Transmitters that the scope's flows share, one a direction; undefined: the flow has its own. */
   readonly links: readonly [up: Link, down: Link] | undefined;
   readonly record: DecisionSink;
+  /** Called when nothing of the binding is in force or on its way any more, perhaps more than once. */
+  readonly over: () => void;
 }
 
 export class DatagramBinding {
@@ -80,10 +82,18 @@ export class DatagramBinding {
       uplink,
       { ...options, record },
       ({ bytes }) => port.transmit(bytes!),
-      () => port.drained(),
+      () => {
+        port.drained();
+        this.#checkOver();
+      },
     );
-    this.#down = new Lane(clocks.down, DOWNLINK, downlink, { ...options, record }, ({ bytes, datagram }) =>
-      port.deliver(bytes!, datagram.tag),
+    this.#down = new Lane(
+      clocks.down,
+      DOWNLINK,
+      downlink,
+      { ...options, record },
+      ({ bytes, datagram }) => port.deliver(bytes!, datagram.tag),
+      () => this.#checkOver(),
     );
     this.#budget = sessionBudget && new SessionBudget(sessionBudget, clocks.up.nowNs());
   }
@@ -109,18 +119,32 @@ export class DatagramBinding {
     this.#live = false;
     this.#up.detach();
     this.#down.detach();
+    this.#checkOver();
+  }
+
+  /** The scope was aborted: what is on its way arrives now. */
+  abort(): void {
+    this.detach();
+    this.#up.flush();
+    this.#down.flush();
   }
 
   /** The socket was closed: nothing arrives any more; what was sent still leaves. */
   close(): void {
     this.detach();
     this.#down.abandon();
+    this.#checkOver();
   }
 
   /** The process ends, or has waited long enough: what has not left is lost. */
   abandon(): void {
     this.close();
     this.#up.abandon();
+    this.#checkOver();
+  }
+
+  #checkOver(): void {
+    if (!this.#live && this.#up.pending === 0 && this.#down.pending === 0) this.#options.over();
   }
 
   /** `session_budget`: a datagram beyond it is lost; the first one also does what the policy says. */
@@ -159,7 +183,7 @@ class Lane implements Waiter {
   readonly #engine: DatagramDirection<Held>;
   readonly #mutation: PayloadMutation | undefined;
   readonly #release: (held: Held) => void;
-  readonly #drained: (() => void) | undefined;
+  readonly #drained: () => void;
   #abandoned = false;
 
   constructor(
@@ -168,7 +192,7 @@ class Lane implements Waiter {
     faults: DirectionFaults,
     options: DatagramBindingOptions,
     release: (held: Held) => void,
-    drained?: () => void,
+    drained: () => void,
   ) {
     const { key, record, severity, windowBytes, links } = options;
     const { mutation } = options.faults;
@@ -220,7 +244,15 @@ class Lane implements Waiter {
   fire(nowNs: number): void {
     for (const { payload } of this.#engine.advance(nowNs)) this.#release(payload);
     this.#clock.schedule(this, this.#engine.nextAtNs());
-    if (this.#engine.pending === 0) this.#drained?.();
+    if (this.#engine.pending === 0) this.#drained();
+  }
+
+  /** What is on its way arrives now, in the order in which it would have. */
+  flush(): void {
+    if (this.pending === 0) return;
+    this.#clock.cancel(this);
+    for (const { payload } of this.#engine.advance(Number.MAX_VALUE)) this.#release(payload);
+    this.#drained();
   }
 
   detach(): void {

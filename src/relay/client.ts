@@ -61,8 +61,13 @@ export class RelayClient implements RelayListener, FlowOwner {
   }
 
   releaseScope(scope: number): void {
-    if (this.host.running) this.host.post({ type: "release", scope });
+    if (this.host.running) this.host.post({ type: "release", scope, abort: false });
     else this.#listener.released(scope);
+  }
+
+  /** A scope that has ended is aborted: nothing of it waits any longer. */
+  abortScope(scope: number): void {
+    this.host.post({ type: "release", scope, abort: true });
   }
 
   // ── flows ───────────────────────────────────────────────────────────────────────────────────────────────────────────────

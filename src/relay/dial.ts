@@ -8,12 +8,15 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { connectTimeoutDecision, planConnect } from "../engine/connect.ts";
 import type { ConnectPlan } from "../engine/connect.ts";
+import type { Decision } from "../engine/types.ts";
 import type { Waiter } from "../internal/deadline-clock.ts";
 import { createWaiter } from "../internal/deadline-clock.ts";
 import type { RelayContext } from "./context.ts";
 import { RelayFlow } from "./flow.ts";
 import type { DialMessage, Endpoint } from "./protocol.ts";
 import { errnoOf } from "./sockets.ts";
+
+const isFailure = ({ code, fault }: Decision): boolean => code !== undefined && (fault === "connection_error" || fault === "timeout");
 
 const LEG_WAIT_NS = 5e9;
 /** Node adds this to the message of an error that the kernel gave at once. */
@@ -25,6 +28,10 @@ export class Dial {
   readonly #message: DialMessage;
   readonly #waiters: Waiter[] = [];
   #plan: ConnectPlan | undefined;
+  /** The scope that the plan is of. */
+  #scope = 0;
+  /** The real verdict is there, and travels back. */
+  #verdict: (() => void) | undefined;
   #dialled = false;
   #peerReady = false;
   // Kept from the instant of the accept: a peer that resets at once has no addresses any more when the verdict leaves.
@@ -51,10 +58,16 @@ export class Dial {
         severityAt: (afterNs) => binding.severity.at(message.startNs + afterNs),
       });
       this.#plan = plan;
-      for (const decision of plan.decisions) binding.record({ ...decision, atNs: message.startNs + decision.atNs });
+      this.#scope = binding.scope;
+      const record = (decision: Decision): void => binding.record({ ...decision, atNs: message.startNs + decision.atNs });
+      // A failure is recorded when it happens: the program may give up before. Loss acts from the start.
+      for (const decision of plan.decisions) if (!isFailure(decision)) record(decision);
       if (plan.error !== undefined) {
-        const { code, atNs } = plan.error;
-        this.#at(atNs, () => this.#fail(errnoOf(code), true, false, undefined));
+        const { code, atNs, fault } = plan.error;
+        this.#at(atNs, () => {
+          for (const decision of plan.decisions) if (isFailure(decision) && decision.fault === fault) record(decision);
+          this.#fail(errnoOf(code), true, false, undefined);
+        });
       } else this.#at(plan.dialAfterNs, () => this.#dial());
       if (plan.timeoutAtNs !== undefined) this.#at(plan.timeoutAtNs, () => this.#connectTimedOut());
     }
@@ -87,10 +100,29 @@ export class Dial {
   /** The scope ended: a connect that would never have been let through is dialled now. */
   release(): void {
     if (this.#over || this.#dialled || this.#plan?.error?.fault !== "packet_loss") return;
+    this.#dropPlan();
+    this.#dial();
+  }
+
+  /** The scope was aborted: a connect that waits is dialled or answered now, and nothing is held of the flow. */
+  abort(scope: number): void {
+    if (this.#scope === scope && !this.#over) {
+      this.#dropPlan();
+      if (this.#verdict === undefined) this.#dial();
+      else this.#verdict();
+    }
+    this.flow.abortScope(scope);
+  }
+
+  #dropPlan(): void {
     this.#cancel();
     this.#plan = undefined;
-    this.#dial();
     this.#waitUntil(this.#context.clock.nowNs() + LEG_WAIT_NS, () => this.#legOverdue());
+  }
+
+  #answerAt(deadlineNs: number, verdict: () => void): void {
+    this.#verdict = verdict;
+    this.#waitUntil(deadlineNs, verdict);
   }
 
   #dial(): void {
@@ -120,7 +152,7 @@ export class Dial {
       this.#local = { address: peer.localAddress ?? "", port: peer.localPort ?? 0, family: peer.localFamily ?? "" };
       this.#remote = { address: peer.remoteAddress ?? "", port: peer.remotePort ?? 0, family: peer.remoteFamily ?? "" };
       this.flow.peerConnected(this.#context.roundTrips.note(address, port, nowNs - dialledNs));
-      this.#waitUntil(nowNs + (this.#plan?.reportDelayNs ?? 0), () => {
+      this.#answerAt(nowNs + (this.#plan?.reportDelayNs ?? 0), () => {
         this.#peerReady = true;
         this.#complete();
       });
@@ -133,7 +165,7 @@ export class Dial {
     const errno = error.errno ?? errnoOf("ECONNREFUSED");
     // What the kernel refuses at once never was on the network, so nothing delays the answer.
     const delayNs = sync ? 0 : (this.#plan?.reportDelayNs ?? 0);
-    this.#waitUntil(this.#context.clock.nowNs() + delayNs, () => this.#fail(errno, false, sync, local));
+    this.#answerAt(this.#context.clock.nowNs() + delayNs, () => this.#fail(errno, false, sync, local));
   }
 
   #complete(): void {

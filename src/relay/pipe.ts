@@ -29,6 +29,8 @@ interface Lane {
   pending: number;
   /** Bytes that the engine released and that an earlier lane still blocks. */
   ready: number;
+  /** The scope was aborted: the engine is not asked any more. */
+  aborted: boolean;
 }
 
 export class Pipe implements Waiter {
@@ -97,7 +99,7 @@ export class Pipe implements Waiter {
   #laneFor(engine: DirectionEngine | undefined): Lane {
     const last = this.#lanes.at(-1);
     if (last !== undefined && last.engine === engine) return last;
-    const lane: Lane = { engine, pending: 0, ready: 0 };
+    const lane: Lane = { engine, pending: 0, ready: 0, aborted: false };
     this.#lanes.push(lane);
     return lane;
   }
@@ -113,7 +115,7 @@ export class Pipe implements Waiter {
     let gaveUp: string | undefined;
     const lanes = this.#lanes;
     for (const lane of lanes) {
-      if (lane.engine === undefined) continue;
+      if (lane.engine === undefined || lane.aborted) continue;
       lane.ready += lane.engine.advance(nowNs);
       next = Math.min(next, lane.engine.nextAtNs());
       gaveUp ??= lane.engine.failure()?.code;
@@ -141,7 +143,7 @@ export class Pipe implements Waiter {
   #finish(): void {
     if (this.#end === undefined || this.#endDone || this.held > 0) return;
     const lane = this.#lanes.at(-1);
-    if (lane?.engine !== undefined && !lane.engine.ended()) return;
+    if (lane?.engine !== undefined && !lane.aborted && !lane.engine.ended()) return;
     this.#endDone = true;
     this.#owner.ended(this, this.#end);
   }
@@ -211,6 +213,19 @@ export class Pipe implements Waiter {
     engine.detach(nowNs);
     // New bytes come after these in order, without a delay of their own.
     if (last?.engine === engine && this.#end === undefined) this.#laneFor(undefined);
+    this.pump(nowNs);
+  }
+
+  /** A scope was aborted: everything that it holds leaves now, as soon as what is before it has left. */
+  abort(engine: DirectionEngine | undefined, nowNs: number): void {
+    if (engine === undefined) return;
+    this.detach(engine, nowNs);
+    for (const lane of this.#lanes) {
+      if (lane.engine !== engine) continue;
+      lane.ready = lane.pending;
+      lane.aborted = true;
+    }
+    engine.abandon();
     this.pump(nowNs);
   }
 

@@ -206,6 +206,11 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     this.datagrams.scopeEnded(record);
   }
 
+  abort(record: ScopeRecord): void {
+    this.#client?.abortScope(record.ref);
+    this.datagrams.abort(record);
+  }
+
   counters(record: ScopeRecord): ScopeCounters {
     return record.finalCounters ?? scopeCounters(this.table(), record.ref);
   }

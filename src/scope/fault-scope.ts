@@ -39,10 +39,23 @@ export interface FaultScope extends Disposable, AsyncDisposable {
    * scope.assertInjected("half_open");
    */
   assertInjected(fault?: string): void;
-  /** Aborted when the scope ends. */
+  /** Aborted when the scope ends, with the reason that `abort` was given. */
   readonly signal: AbortSignal;
-  /** Ends the scope now, even if something still runs in it. Also what `using` does at the end of its block. */
+  /**
+   * Ends the scope now, even if something still runs in it. Also what `using` does at the end of its block. Its connections pass through from
+   * then on, but what was decided keeps its time: bytes that wait for their delay go on waiting.
+   */
   end(): void;
+  /**
+   * Ends the scope now, and the waits that it injected: bytes that it holds leave at once, in order, in both directions; connects that wait
+   * are dialled, or answered; lookups and datagrams that wait go on. A connection that a fault has failed stays failed, and a
+   * failure that was on its way comes at once. May also come after the end, for what that left waiting.
+   *
+   * @param reason what `signal` is aborted with, if the scope has not ended yet. Default: an `AbortError`.
+   * @example
+   * setTimeout(() => scope.abort(), 500); // the outage is over
+   */
+  abort(reason?: unknown): void;
 }
 
 /** Runs a body in a scope that is live, with its policy selected: `fault()` inside sees that it is applied already. */
@@ -129,6 +142,11 @@ export class OpenFaultScope implements FaultScope {
     this.#abort.abort();
   }
 
+  abort(reason?: unknown): void {
+    if (this.#record !== undefined) this.#manager.abort(this.#record, reason);
+    this.#abort.abort(reason);
+  }
+
   [Symbol.dispose](): void {
     this.end();
   }
@@ -139,6 +157,8 @@ export class OpenFaultScope implements FaultScope {
   }
 
   #open(): ScopeRecord {
+    const { signal } = this.#options;
+    if (this.#record === undefined && signal?.aborted === true) this.abort(signal.reason);
     if (this.#abort.signal.aborted) {
       throw new FaultcoreError(
         "ERR_FAULTCORE_INVALID_USE",
@@ -152,7 +172,7 @@ export class OpenFaultScope implements FaultScope {
     if (this.#record === undefined) {
       const record = this.#manager.open(this.#applicable, this.#options);
       this.#record = record;
-      record.abort.signal.addEventListener("abort", () => this.#abort.abort(), { once: true });
+      record.abort.signal.addEventListener("abort", () => this.#abort.abort(record.abort.signal.reason), { once: true });
     }
     return this.#record;
   }

@@ -24,6 +24,8 @@ export interface ScopeHost {
   began(record: ScopeRecord): void;
   /** Ends the row and tells the relay. */
   end(record: ScopeRecord): void;
+  /** Ends what an ended scope holds or delays: it goes on now. */
+  abort(record: ScopeRecord): void;
   /** Takes in everything that the relay has said so far. */
   drain(): void;
   /** Blocks until the relay has heard of everything that was said to it, for a moment: then it counts nothing more for scopes that ended. */
@@ -57,6 +59,7 @@ export class ScopeManager {
     const record = this.#begin({ policy, fields }, options);
     holdFrames();
     this.#inContext.add(record);
+    this.#follow(options.signal, record);
     return record;
   }
 
@@ -73,11 +76,33 @@ export class ScopeManager {
       this.end(record);
       throw error;
     }
+    this.#follow(options.signal, record);
     return record;
   }
 
-  /** Ends a scope; repeating it does nothing. */
-  end(record: ScopeRecord): void {
+  /** The scope is aborted with the signal, as long as it lives. */
+  #follow(signal: AbortSignal | undefined, record: ScopeRecord): void {
+    if (signal === undefined) return;
+    const abort = (): void => this.abort(record, signal.reason);
+    if (signal.aborted) {
+      abort();
+      return;
+    }
+    signal.addEventListener("abort", abort, { once: true });
+    record.abort.signal.addEventListener("abort", () => signal.removeEventListener("abort", abort), { once: true });
+  }
+
+  /** Ends a scope, and the waits that it injected, also those that it left behind when it ended. */
+  abort(record: ScopeRecord, reason: unknown): void {
+    try {
+      this.end(record, reason);
+    } finally {
+      this.host.abort(record);
+    }
+  }
+
+  /** Ends a scope; repeating it does nothing. `reason`: what its signal is aborted with. */
+  end(record: ScopeRecord, reason?: unknown): void {
     if (!record.live) return;
     record.live = false;
     this.#live.delete(record);
@@ -90,7 +115,7 @@ export class ScopeManager {
     try {
       this.host.end(record);
     } finally {
-      record.abort.abort();
+      record.abort.abort(reason);
     }
   }
 

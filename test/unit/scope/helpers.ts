@@ -13,6 +13,7 @@ export class FakeHost implements ScopeHost {
   readonly registry: PolicyRegistry;
   readonly begun: ScopeRecord[] = [];
   readonly ended: ScopeRecord[] = [];
+  readonly aborted: ScopeRecord[] = [];
   readonly activations: (string | undefined)[] = [];
   drained = 0;
   seed = 7n;
@@ -36,6 +37,10 @@ export class FakeHost implements ScopeHost {
 
   drain(): void {
     this.drained++;
+  }
+
+  abort(record: ScopeRecord): void {
+    this.aborted.push(record);
   }
 
   settle(): void {}
