@@ -75,5 +75,5 @@ export type { FaultListener, StopListening } from "./scope/on-fault.ts";
 export type { ActivationOptions, ExistingConnections, ScopeOptions } from "./scope/options.ts";
 export type { FaultEvent } from "./scope/record.ts";
 export type { FlowMatch, FlowReport, LeftAlone, RuleReport } from "./scope/flow-report.ts";
-export type { FaultReport, ScopeReport } from "./scope/report.ts";
+export type { FaultReport, MeasuredReport, ScopeReport } from "./scope/report.ts";
 export type { FaultWrapper } from "./scope/wrap.ts";

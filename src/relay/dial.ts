@@ -8,9 +8,12 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { connectTimeoutDecision, planConnect } from "../engine/connect.ts";
 import type { ConnectPlan } from "../engine/connect.ts";
+import { faultBit, measureOne } from "../engine/packet-times.ts";
+import { DOWNLINK } from "../engine/types.ts";
 import type { Decision } from "../engine/types.ts";
 import type { Waiter } from "../internal/deadline-clock.ts";
 import { createWaiter } from "../internal/deadline-clock.ts";
+import type { ScopeMeasures } from "../table/measures.ts";
 import type { RelayContext } from "./context.ts";
 import { RelayFlow } from "./flow.ts";
 import type { DialMessage, Endpoint } from "./protocol.ts";
@@ -28,8 +31,10 @@ export class Dial {
   readonly #message: DialMessage;
   readonly #waiters: Waiter[] = [];
   #plan: ConnectPlan | undefined;
-  /** The scope that the plan is of. */
+  /** The scope that the plan is of, where its measurements go, and which of its faults delay the dial and the answer. */
   #scope = 0;
+  #measures: ScopeMeasures | undefined;
+  #faults: { readonly there: number; readonly back: number } = { there: 0, back: 0 };
   /** The real verdict is there, and travels back. */
   #verdict: (() => void) | undefined;
   #dialled = false;
@@ -59,6 +64,8 @@ export class Dial {
       });
       this.#plan = plan;
       this.#scope = binding.scope;
+      this.#measures = binding.measures;
+      this.#faults = faultsOf(plan);
       const record = (decision: Decision): void => binding.record({ ...decision, atNs: message.startNs + decision.atNs });
       // A failure is recorded when it happens: the program may give up before. Loss acts from the start.
       for (const decision of plan.decisions) if (!isFailure(decision)) record(decision);
@@ -66,6 +73,7 @@ export class Dial {
         const { code, atNs, fault } = plan.error;
         this.#at(atNs, () => {
           for (const decision of plan.decisions) if (isFailure(decision) && decision.fault === fault) record(decision);
+          this.#measure(faultBit(fault), message.startNs);
           this.#fail(errnoOf(code), true, false, undefined);
         });
       } else this.#at(plan.dialAfterNs, () => this.#dial());
@@ -80,7 +88,10 @@ export class Dial {
   }
 
   #waitUntil(deadlineNs: number, fire: () => void): void {
-    const waiter = createWaiter(fire);
+    const waiter = createWaiter((nowNs) => {
+      this.#measures?.late(nowNs - deadlineNs);
+      fire();
+    });
     this.#waiters.push(waiter);
     if (deadlineNs <= this.#context.clock.nowNs()) fire();
     else this.#context.clock.schedule(waiter, deadlineNs);
@@ -120,9 +131,17 @@ export class Dial {
     this.#waitUntil(this.#context.clock.nowNs() + LEG_WAIT_NS, () => this.#legOverdue());
   }
 
-  #answerAt(deadlineNs: number, verdict: () => void): void {
-    this.#verdict = verdict;
-    this.#waitUntil(deadlineNs, verdict);
+  #answerAt(deadlineNs: number, tell: () => void): void {
+    const sinceNs = this.#context.clock.nowNs();
+    this.#verdict = () => {
+      this.#measure(this.#faults.back, sinceNs);
+      tell();
+    };
+    this.#waitUntil(deadlineNs, this.#verdict);
+  }
+
+  #measure(faults: number, sinceNs: number): void {
+    if (this.#measures !== undefined) measureOne(this.#measures, faults, this.#context.clock.nowNs() - sinceNs);
   }
 
   #dial(): void {
@@ -130,6 +149,7 @@ export class Dial {
     this.#dialled = true;
     const { address, port, family, localAddress, localPort } = this.#message;
     const dialledNs = this.#context.clock.nowNs();
+    this.#measure(this.#faults.there, this.#message.startNs);
     const peer = connect({
       host: address,
       port,
@@ -180,6 +200,7 @@ export class Dial {
     const binding = this.flow.current;
     const timeoutNs = this.#plan?.timeoutAtNs ?? 0;
     binding?.record(connectTimeoutDecision(this.#message.attempt, this.#context.clock.nowNs(), timeoutNs));
+    this.#measure(faultBit("timeout"), this.#message.startNs);
     this.#fail(errnoOf("ETIMEDOUT"), true, false, undefined);
   }
 
@@ -211,4 +232,16 @@ export class Dial {
     this.#over = true;
     this.#cancel();
   }
+}
+
+/** Which faults of a plan delay the dial, and which the answer. */
+function faultsOf({ decisions }: ConnectPlan): { readonly there: number; readonly back: number } {
+  let [there, back] = [0, 0];
+  for (const decision of decisions) {
+    if (isFailure(decision)) continue;
+    // An answer that is lost costs another SYN.
+    if (decision.direction === DOWNLINK && (decision.fault === "latency" || decision.fault === "jitter")) back |= faultBit(decision.fault);
+    else there |= faultBit(decision.fault);
+  }
+  return { there, back };
 }

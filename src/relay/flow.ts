@@ -63,7 +63,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     this.#context = context;
     this.uplink = new Pipe(this, context.clock, context.windowBytes);
     this.downlink = new Pipe(this, context.clock, context.windowBytes);
-    this.receiveTimeout = new ReceiveTimeout(context, dial.flow, () => this.#receiveTimedOut());
+    this.receiveTimeout = new ReceiveTimeout(context, dial.flow, (deadlineNs) => this.#receiveTimedOut(deadlineNs));
     this.#serverName = new ServerName(context.table, dial.flow);
     this.#cutOff = new FlowCutOff(this, context.clock);
     const isTlsFlow = (): boolean => isTls(context.table, dial.flow);
@@ -319,9 +319,9 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     this.fail(errnoOf(code), true);
   }
 
-  #receiveTimedOut(): void {
+  #receiveTimedOut(deadlineNs: number): void {
     if (this.current === undefined) return;
-    this.current.recordReceiveTimeout(this.#context.clock.nowNs());
+    this.current.recordReceiveTimeout(this.#context.clock.nowNs(), deadlineNs);
     this.fail(errnoOf("ETIMEDOUT"), true);
   }
 

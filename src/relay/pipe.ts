@@ -105,11 +105,11 @@ export class Pipe implements Waiter {
   }
 
   fire(nowNs: number): void {
-    this.pump(nowNs);
+    this.pump(nowNs, this.deadlineNs);
   }
 
-  /** Moves everything that may leave by now, and sets the next deadline. */
-  pump(nowNs: number): void {
+  /** Moves everything that may leave by now, and sets the next deadline. `dueNs`: when the first of it was due, if it waited for a time. */
+  pump(nowNs: number, dueNs: number = this.heapIndex < 0 ? Infinity : this.deadlineNs): void {
     let next = Infinity;
     let released = 0;
     let gaveUp: string | undefined;
@@ -123,6 +123,8 @@ export class Pipe implements Waiter {
     while (lanes.length > 0) {
       const lane = lanes[0] as Lane;
       const bytes = Math.min(lane.ready, lane.pending);
+      if (bytes > 0 && released === 0) this.#owner.releasing();
+      if (bytes > 0 && lane.engine !== undefined) this.#measure(lane.engine, bytes, released === 0 ? dueNs : Infinity);
       lane.ready -= bytes;
       lane.pending -= bytes;
       released += bytes;
@@ -140,6 +142,11 @@ export class Pipe implements Waiter {
     this.#throttle();
   }
 
+  #measure({ times }: DirectionEngine, bytes: number, dueNs: number): void {
+    const leftNs = this.#clock.nowNs();
+    times?.leave(bytes, leftNs, dueNs <= leftNs ? leftNs - dueNs : undefined);
+  }
+
   #finish(): void {
     if (this.#end === undefined || this.#endDone || this.held > 0) return;
     const lane = this.#lanes.at(-1);
@@ -152,7 +159,6 @@ export class Pipe implements Waiter {
     const sink = this.sink;
     let left = bytes;
     this.held -= bytes;
-    this.#owner.releasing();
     sink?.cork();
     while (left > 0) {
       const chunk = this.#chunks[this.#firstChunk] as Buffer;

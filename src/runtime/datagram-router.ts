@@ -12,6 +12,7 @@ import type { CompiledPolicy } from "../policy/types.ts";
 import type { UseKind } from "../policy/registry.ts";
 import type { ScopeRecord } from "../scope/record.ts";
 import type { Caller, Datagram, DatagramFlow, DatagramPeer, DatagramPort, DatagramRouter } from "../steer/router.ts";
+import { ScopeMeasures } from "../table/measures.ts";
 import { countScope, isLive, readScope } from "../table/scopes.ts";
 import { judgeDatagrams, nameFlow, noteSkipped } from "./flow-names.ts";
 import type { Named } from "./flow-names.ts";
@@ -85,6 +86,7 @@ export class Datagrams implements DatagramRouter {
       windowBytes: this.#host.options.windowBytes,
       links: this.#sharedLinks(record, severity),
       record: (decision) => recordLocal(this.#host, { ...decision, scope: ref, flowHash }),
+      measures: new ScopeMeasures(this.#host.table(), ref),
       over: () => bound.delete(binding),
     });
     this.#bound.set(record, bound);

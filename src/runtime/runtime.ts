@@ -18,11 +18,10 @@ import { createScopeApi } from "../scope/api.ts";
 import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
 import type { ScopeHost } from "../scope/manager.ts";
-import type { ScopeRecord } from "../scope/record.ts";
+import type { RowCounters, ScopeRecord } from "../scope/record.ts";
 import { http2IsLoaded, patchHttp2 } from "../steer/http2.ts";
 import type { Patches } from "../steer/patches.ts";
-import { activationRef, endScope, freeScope, openScope, scopeCounters, setActivation } from "../table/scopes.ts";
-import type { ScopeCounters } from "../table/scopes.ts";
+import { activationRef, endScope, freeScope, openScope, setActivation } from "../table/scopes.ts";
 import { PolicyTable } from "../table/table.ts";
 import { Datagrams } from "./datagram-router.ts";
 import type { DatagramHost } from "./datagram-router.ts";
@@ -34,6 +33,7 @@ import { DEFAULT_OPTIONS } from "./options.ts";
 import type { RuntimeOptions } from "./options.ts";
 import { patchNode } from "./patch-node.ts";
 import { FlowRouter } from "./router.ts";
+import { rowCounters } from "./row-counters.ts";
 import type { RouterHost } from "./router-host.ts";
 import { randomSeed, seedFromEnvironment } from "./seed.ts";
 import { showEvent } from "./show-event.ts";
@@ -211,8 +211,8 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     this.datagrams.abort(record);
   }
 
-  counters(record: ScopeRecord): ScopeCounters {
-    return record.finalCounters ?? scopeCounters(this.table(), record.ref);
+  counters(record: ScopeRecord): RowCounters {
+    return record.finalCounters ?? rowCounters(this.table(), record.ref);
   }
 
   drain(): void {
@@ -265,7 +265,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   released(ref: number): void {
     const record = this.#records.get(ref);
     if (record === undefined) return;
-    record.finalCounters = scopeCounters(this.table(), ref);
+    record.finalCounters = rowCounters(this.table(), ref);
     this.#records.delete(ref);
     freeScope(this.table(), ref);
     this.#client?.policies.drop(record.policy);

@@ -50,11 +50,22 @@ export interface FlowInfo {
   existing?: boolean;
 }
 
-/** What the relays counted for a scope. */
+/** Times that were really measured. */
+export interface MeasuredTimes {
+  readonly count: number;
+  readonly totalNs: number;
+  readonly maxNs: number;
+}
+
+/** What the relays, and the faults on the program's own threads, counted and measured for a scope. */
 export interface RowCounters {
   readonly flows: number;
   readonly events: number;
   readonly injected: number;
+  /** How long faults kept what they acted on, by fault. */
+  readonly kept: ReadonlyMap<string, MeasuredTimes>;
+  /** How late what was due happened. */
+  readonly lateness: MeasuredTimes;
 }
 
 /** Flows that one scope remembers for its report. */

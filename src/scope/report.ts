@@ -5,7 +5,10 @@ import { flowReport, ruleText } from "./flow-report.ts";
 import type { FlowReport, RuleReport } from "./flow-report.ts";
 import type { ScopeHost } from "./manager.ts";
 import type { Applicable } from "./policies.ts";
-import type { FaultEvent, RowCounters, ScopeRecord } from "./record.ts";
+import type { FaultEvent, MeasuredTimes, RowCounters, ScopeRecord } from "./record.ts";
+
+const NO_TIMES: MeasuredTimes = { count: 0, totalNs: 0, maxNs: 0 };
+const NOTHING_YET: RowCounters = { flows: 0, events: 0, injected: 0, kept: new Map(), lateness: NO_TIMES };
 
 /** The report of one application of a policy. */
 export interface ScopeReport {
@@ -34,6 +37,8 @@ export interface ScopeReport {
   readonly unsteered: number;
   /** Whether another scope used one of its multiplexed connections at the same time: their faults may have mixed. */
   readonly shared: boolean;
+  /** How late things happened that had to wait for a time: by how much the machine missed what was asked for. Never early. */
+  readonly lateness: MeasuredReport;
   readonly events: { readonly recorded: number; readonly kept: number; readonly dropped: number };
 }
 
@@ -46,14 +51,27 @@ export interface FaultReport {
   readonly maxDelayMs: number;
   /** Holds without an end, such as those of 100 % loss. */
   readonly held: number;
+  /**
+   * How long what the fault acted on was really kept, by the clock of whoever kept it: packets from their arrival in the relay until they
+   * left, connects until they were dialled and then until they were answered, lookups, datagrams, timeouts. Where several faults act on one packet,
+   * each has the whole time. Null where nothing was kept, or has left yet.
+   */
+  readonly measured: MeasuredReport | null;
   /** How often each error code was raised. */
   readonly codes: Readonly<Record<string, number>>;
+}
+
+/** Times that were measured, in ms. */
+export interface MeasuredReport {
+  readonly count: number;
+  readonly meanMs: number;
+  readonly maxMs: number;
 }
 
 /** Builds the report of a scope, or of one that has not begun. */
 export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { policy, fields }: Applicable): ScopeReport {
   host.drain();
-  const counters: RowCounters = record === undefined ? { flows: 0, events: 0, injected: 0 } : host.counters(record);
+  const counters: RowCounters = record === undefined ? NOTHING_YET : host.counters(record);
   const events = record?.events ?? [];
   const flows = [...(record?.flows.values() ?? [])];
   const counts = record?.counts ?? new Map<string, number>();
@@ -69,7 +87,7 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
     state: record === undefined ? "not started" : record.live ? "live" : "ended",
     injected: counters.injected,
     flows: flows.map((flow) => flowReport(flow, policy, fields, eventsOf.get(flowName(flow.target, flow.ordinal)) ?? 0)),
-    faults: Object.fromEntries([...counts].map(([fault, count]) => [fault, faultReport(fault, count, events)])),
+    faults: Object.fromEntries([...counts].map(([fault, count]) => [fault, faultReport(fault, count, events, counters.kept.get(fault))])),
     unmatchedRules: (policy.targets ?? [])
       .filter(({ index }) => !flows.some((flow) => flow.rule === index))
       .map(({ index }) => ({ index, text: ruleText(fields, index) })),
@@ -77,6 +95,7 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
     skipped: record?.skipped ?? 0,
     unsteered: record?.unsteered ?? 0,
     shared: record?.shared ?? false,
+    lateness: measuredReport(counters.lateness),
     events: { recorded, kept: events.length, dropped: sum(counts.values()) - events.length },
   };
 }
@@ -108,7 +127,11 @@ function flowName(target: string, ordinal: number): string {
   return `${target} ${ordinal}`;
 }
 
-function faultReport(fault: string, count: number, events: readonly FaultEvent[]): FaultReport {
+function measuredReport({ count, totalNs, maxNs }: MeasuredTimes): MeasuredReport {
+  return { count, meanMs: count === 0 ? 0 : totalNs / count / 1e6, maxMs: maxNs / 1e6 };
+}
+
+function faultReport(fault: string, count: number, events: readonly FaultEvent[], kept: MeasuredTimes | undefined): FaultReport {
   const codes: Record<string, number> = {};
   let delayMs = 0;
   let maxDelayMs = 0;
@@ -123,7 +146,7 @@ function faultReport(fault: string, count: number, events: readonly FaultEvent[]
     delayMs += event.delayMs;
     maxDelayMs = Math.max(maxDelayMs, event.delayMs);
   }
-  return { count, delayMs, maxDelayMs, held, codes };
+  return { count, delayMs, maxDelayMs, held, measured: kept === undefined ? null : measuredReport(kept), codes };
 }
 
 /** The names that events have for what a policy can do. */

@@ -58,7 +58,13 @@ export class FakeHost implements ScopeHost {
   }
 
   counters(record: ScopeRecord): RowCounters {
-    return { flows: record.flows.size, events: record.events.length, injected: this.injected };
+    return {
+      flows: record.flows.size,
+      events: record.events.length,
+      injected: this.injected,
+      kept: new Map(),
+      lateness: { count: 0, totalNs: 0, maxNs: 0 },
+    };
   }
 }
 
