@@ -74,6 +74,7 @@ export type { FaultOptions } from "./scope/fault.ts";
 export type { FaultListener, StopListening } from "./scope/on-fault.ts";
 export type { ActivationOptions, ExistingConnections, ScopeOptions } from "./scope/options.ts";
 export type { FaultEvent } from "./scope/record.ts";
+export { formatReport } from "./scope/format-report.ts";
 export type { FlowMatch, FlowReport, LeftAlone, RuleReport } from "./scope/flow-report.ts";
 export type { FaultReport, MeasuredReport, ScopeReport } from "./scope/report.ts";
 export type { FaultWrapper } from "./scope/wrap.ts";

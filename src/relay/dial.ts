@@ -131,13 +131,13 @@ export class Dial {
     this.#waitUntil(this.#context.clock.nowNs() + LEG_WAIT_NS, () => this.#legOverdue());
   }
 
-  #answerAt(deadlineNs: number, tell: () => void): void {
-    const sinceNs = this.#context.clock.nowNs();
+  /** The real verdict came at `sinceNs`, and travels back for so long. */
+  #answer(sinceNs: number, delayNs: number, tell: () => void): void {
     this.#verdict = () => {
       this.#measure(this.#faults.back, sinceNs);
       tell();
     };
-    this.#waitUntil(deadlineNs, this.#verdict);
+    this.#waitUntil(sinceNs + delayNs, this.#verdict);
   }
 
   #measure(faults: number, sinceNs: number): void {
@@ -172,7 +172,7 @@ export class Dial {
       this.#local = { address: peer.localAddress ?? "", port: peer.localPort ?? 0, family: peer.localFamily ?? "" };
       this.#remote = { address: peer.remoteAddress ?? "", port: peer.remotePort ?? 0, family: peer.remoteFamily ?? "" };
       this.flow.peerConnected(this.#context.roundTrips.note(address, port, nowNs - dialledNs));
-      this.#answerAt(nowNs + (this.#plan?.reportDelayNs ?? 0), () => {
+      this.#answer(nowNs, this.#plan?.reportDelayNs ?? 0, () => {
         this.#peerReady = true;
         this.#complete();
       });
@@ -185,7 +185,7 @@ export class Dial {
     const errno = error.errno ?? errnoOf("ECONNREFUSED");
     // What the kernel refuses at once never was on the network, so nothing delays the answer.
     const delayNs = sync ? 0 : (this.#plan?.reportDelayNs ?? 0);
-    this.#answerAt(this.#context.clock.nowNs() + delayNs, () => this.#fail(errno, false, sync, local));
+    this.#answer(this.#context.clock.nowNs(), delayNs, () => this.#fail(errno, false, sync, local));
   }
 
   #complete(): void {
