@@ -6,7 +6,7 @@
  */
 import { clockNs } from "../internal/clock.ts";
 import type { FlowClient, FlowKey } from "../relay/flow-client.ts";
-import { currentScope } from "../scope/frames.ts";
+import { currentScope, enterHere, here, runHere } from "../scope/frames.ts";
 import type { ScopeRecord } from "../scope/record.ts";
 import type { Caller, CloseKind, DialRequest, Lookup, LookupKind, Origin, Plaintext, Router, SteeredFlow } from "../steer/router.ts";
 import { FlowPlaintext, mutating } from "./flow-plaintext.ts";
@@ -15,6 +15,7 @@ import type { Named } from "./flow-names.ts";
 import type { KnownName } from "./host-names.ts";
 import type { LocalEventHost } from "./local-events.ts";
 import type { RouterHost } from "./router-host.ts";
+import { OpenRequests, noteSharing } from "./sharing.ts";
 import { isLimited } from "./uses.ts";
 
 const UNBOUND: FlowKey = { scope: 0, flowHash: 0n, ordinal: 0 };
@@ -35,6 +36,9 @@ export interface Captured {
 const [NOBODY, SHIELDED]: readonly [Captured, Captured] = [{ record: undefined }, { record: null }];
 
 export class FlowRouter implements Router {
+  readonly here: Router["here"] = here;
+  readonly runIn: Router["runIn"] = runHere;
+  readonly enter: Router["enter"] = enterHere;
   readonly #host: RouterHost;
   readonly #flows = new Set<RoutedFlow>();
   readonly #unsteered = new WeakMap<ScopeRecord, WeakSet<object>>();
@@ -211,8 +215,7 @@ class RoutedFlow implements SteeredFlow {
   /** What the flow was called last. */
   named: Named | undefined;
   #plaintext: FlowPlaintext | undefined;
-  /** Open requests of a multiplexed connection, in the order in which they were made. */
-  readonly #requests = new Map<number, ScopeRecord | undefined>();
+  readonly #requests = new OpenRequests();
 
   constructor(router: FlowRouter, request: DialRequest, known: KnownName | undefined) {
     this.#router = router;
@@ -228,6 +231,8 @@ class RoutedFlow implements SteeredFlow {
   }
 
   useBy(caller: Caller, offset: () => number, request: boolean): void {
+    // Nothing has come back to the live scope's bytes yet: what comes may be its answer, and is governed by the next one.
+    if (this.user?.live === true && this.#request.isWaiting()) noteSharing(this.user, this.#router.governing(caller as Captured));
     this.#router.use(this, offset, request, caller as Captured);
   }
 
@@ -252,12 +257,7 @@ class RoutedFlow implements SteeredFlow {
   }
 
   requestOpened(request: number): void {
-    for (const other of this.#requests.values()) {
-      if (other === this.record) continue;
-      if (other !== undefined) other.shared = true;
-      if (this.record !== undefined) this.record.shared = true;
-    }
-    this.#requests.set(request, this.record);
+    this.#requests.opened(request, this.record);
     this.client.reply(request, true);
   }
 
@@ -267,10 +267,8 @@ class RoutedFlow implements SteeredFlow {
 
   requestClosed(request: number): void {
     this.client.reply(request, false);
-    const latest = [...this.#requests.keys()].at(-1);
-    this.#requests.delete(request);
-    const next = [...this.#requests.values()].at(-1);
-    if (latest === request && next?.live === true) this.#router.resume(this, next);
+    const next = this.#requests.closed(request);
+    if (next !== undefined) this.#router.resume(this, next);
   }
 
   finIsGenuine(): boolean {

@@ -19,7 +19,6 @@ import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
 import type { ScopeHost } from "../scope/manager.ts";
 import type { ScopeRecord } from "../scope/record.ts";
-import { http2IsLoaded, patchHttp2 } from "../steer/http2.ts";
 import type { Patches } from "../steer/patches.ts";
 import { activationRef, endScope, freeScope, openScope, scopeCounters, setActivation } from "../table/scopes.ts";
 import type { ScopeCounters } from "../table/scopes.ts";
@@ -29,6 +28,7 @@ import type { DatagramHost } from "./datagram-router.ts";
 import { ForeignActivation } from "./foreign-activation.ts";
 import { bequeath, lockOwner, readInheritance } from "./inheritance.ts";
 import type { Inheritance } from "./inheritance.ts";
+import { LatePatches } from "./late-patches.ts";
 import { Lookups } from "./lookups.ts";
 import { DEFAULT_OPTIONS } from "./options.ts";
 import type { RuntimeOptions } from "./options.ts";
@@ -58,7 +58,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   #table: PolicyTable | undefined;
   #client: RelayClient | undefined;
   #patches: Patches | undefined;
-  #http2Patched = false;
+  #latePatches: LatePatches | undefined;
   #completeDns: (() => void) | undefined;
   #seed: bigint | undefined;
   #warnedUnsteered = false;
@@ -117,7 +117,8 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     });
     this.#patches = patches;
     this.#completeDns = completeDns;
-    this.#http2Patched = false;
+    this.#latePatches = new LatePatches(patches, this.router);
+    this.#latePatches.complete();
   }
 
   /** Takes all patches back. Flows that are open keep their relay until they close. */
@@ -125,6 +126,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     this.scopes.endAll();
     this.#patches?.restoreAll();
     this.#patches = undefined;
+    this.#latePatches = undefined;
     this.#completeDns = undefined;
     this.options = DEFAULT_OPTIONS;
     if (this.#client !== undefined && this.#client.openFlows === 0) {
@@ -134,9 +136,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   }
 
   beforeConnect(): void {
-    if (this.#http2Patched || this.#patches === undefined || !http2IsLoaded()) return;
-    this.#http2Patched = true;
-    patchHttp2(this.#patches, this.router);
+    this.#latePatches?.complete();
   }
 
   table(): PolicyTable {
@@ -176,8 +176,12 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   }
 
   begin(policy: CompiledPolicy, ordinal: number, seed: bigint): number {
-    if (this.#patches === undefined) this.install();
-    else this.#completeDns?.();
+    if (this.#patches === undefined) {
+      this.install();
+    } else {
+      this.#completeDns?.();
+      this.#latePatches?.complete();
+    }
     const client = this.client();
     client.start();
     const policyId = client.policies.use(policy);

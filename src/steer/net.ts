@@ -97,7 +97,7 @@ export function patchNet(patches: Patches, router: Router): void {
         steered.flow.startTls(uplinkOffset(wrap));
         markSteered(this, steered);
         translateErrors(this as unknown as Socket, steered);
-        watchReads(handle, this as unknown as Socket, tcp.ownerSymbol, steered);
+        watchReads(handle, this as unknown as Socket, tcp.ownerSymbol, steered, router);
         watchPlaintext(this as unknown as Socket, steered);
       }
       return handle;
