@@ -3,6 +3,7 @@ import { patchDgram } from "../steer/dgram.ts";
 import { patchDns } from "../steer/dns.ts";
 import { patchNet } from "../steer/net.ts";
 import { Patches } from "../steer/patches.ts";
+import { watchTracing } from "../steer/tracing.ts";
 import { watchUndici } from "../steer/undici.ts";
 import type { Datagrams } from "./datagram-router.ts";
 import type { FlowRouter } from "./router.ts";
@@ -26,6 +27,7 @@ export function patchNode(router: FlowRouter, datagrams: Datagrams, { beforeExit
     const completeDns = patchDns(patches, router);
     patchDgram(patches, router, datagrams);
     watchUndici(patches, router);
+    watchTracing(patches, router);
     process.on("beforeExit", beforeExit);
     process.on("exit", exit);
     patches.add(() => {
