@@ -19,7 +19,6 @@ import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
 import type { ScopeHost } from "../scope/manager.ts";
 import type { ScopeRecord } from "../scope/record.ts";
-import type { Patches } from "../steer/patches.ts";
 import { activationRef, endScope, freeScope, openScope, scopeCounters, setActivation } from "../table/scopes.ts";
 import type { ScopeCounters } from "../table/scopes.ts";
 import { PolicyTable } from "../table/table.ts";
@@ -28,11 +27,11 @@ import type { DatagramHost } from "./datagram-router.ts";
 import { ForeignActivation } from "./foreign-activation.ts";
 import { bequeath, lockOwner, readInheritance } from "./inheritance.ts";
 import type { Inheritance } from "./inheritance.ts";
-import { LatePatches } from "./late-patches.ts";
 import { Lookups } from "./lookups.ts";
 import { DEFAULT_OPTIONS } from "./options.ts";
 import type { RuntimeOptions } from "./options.ts";
 import { patchNode } from "./patch-node.ts";
+import type { PatchedNode } from "./patch-node.ts";
 import { FlowRouter } from "./router.ts";
 import type { RouterHost } from "./router-host.ts";
 import { randomSeed, seedFromEnvironment } from "./seed.ts";
@@ -57,9 +56,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   options: RuntimeOptions = DEFAULT_OPTIONS;
   #table: PolicyTable | undefined;
   #client: RelayClient | undefined;
-  #patches: Patches | undefined;
-  #latePatches: LatePatches | undefined;
-  #completeDns: (() => void) | undefined;
+  #patched: PatchedNode | undefined;
   #seed: bigint | undefined;
   #warnedUnsteered = false;
   readonly #foreign = new ForeignActivation();
@@ -80,7 +77,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   // ── life ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get installed(): boolean {
-    return this.#patches !== undefined;
+    return this.#patched !== undefined;
   }
 
   /** Whether this thread shares the table of the thread that made it. */
@@ -103,31 +100,25 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     // A bad FAULTCORE_SEED is refused here, before anything is started.
     this.runSeed();
     this.options = next;
-    if (this.#patches === undefined) this.#patch();
+    if (this.#patched === undefined) this.#patch();
     this.client().start();
   }
 
   #patch(): void {
-    const { patches, completeDns } = patchNode(this.router, this.datagrams, {
+    this.#patched = patchNode(this.router, this.datagrams, {
       beforeExit: () => this.#client?.exit.holdProcess(),
       exit: () => {
         this.datagrams.blockExit();
         this.#client?.exit.block();
       },
     });
-    this.#patches = patches;
-    this.#completeDns = completeDns;
-    this.#latePatches = new LatePatches(patches, this.router);
-    this.#latePatches.complete();
   }
 
   /** Takes all patches back. Flows that are open keep their relay until they close. */
   uninstall(): void {
     this.scopes.endAll();
-    this.#patches?.restoreAll();
-    this.#patches = undefined;
-    this.#latePatches = undefined;
-    this.#completeDns = undefined;
+    this.#patched?.patches.restoreAll();
+    this.#patched = undefined;
     this.options = DEFAULT_OPTIONS;
     if (this.#client !== undefined && this.#client.openFlows === 0) {
       void this.#client.host.stop();
@@ -136,7 +127,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   }
 
   beforeConnect(): void {
-    this.#latePatches?.complete();
+    this.#patched?.late.complete();
   }
 
   table(): PolicyTable {
@@ -158,12 +149,12 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   }
 
   get steerAll(): boolean {
-    return this.options.steer === "always" && this.#patches !== undefined;
+    return this.options.steer === "always" && this.#patched !== undefined;
   }
 
   /** Kept cheap: every connect and write of the process asks. */
   isBusy(): boolean {
-    if (this.#patches === undefined) return false;
+    if (this.#patched === undefined) return false;
     if (this.scopes.liveCount() > 0) return true;
     if (this.#client !== undefined && this.#client.openFlows > 0) return true;
     return this.#table !== undefined && activationRef(this.#table) !== 0;
@@ -176,12 +167,10 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   }
 
   begin(policy: CompiledPolicy, ordinal: number, seed: bigint): number {
-    if (this.#patches === undefined) {
-      this.install();
-    } else {
-      this.#completeDns?.();
-      this.#latePatches?.complete();
-    }
+    if (this.#patched === undefined) this.install();
+    this.#patched?.completeDns();
+    this.#patched?.late.complete();
+    this.#patched?.commands.listen();
     const client = this.client();
     client.start();
     const policyId = client.policies.use(policy);
@@ -205,6 +194,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
 
   end(record: ScopeRecord): void {
     if (endScope(this.table(), record.ref)) this.client().releaseScope(record.ref);
+    if (this.scopes.liveCount() === 0) this.#patched?.commands.stop();
     this.lookups.scopeEnded(record.ref);
     this.datagrams.scopeEnded(record);
   }

@@ -135,12 +135,12 @@ export function isTls(socket: Socket): boolean {
   return (socket as unknown as Marked)._handle?._parent !== undefined;
 }
 
-/** The program writes to a socket: called before the bytes are taken. */
-export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket: Socket) => boolean): void {
+/** The program writes to a socket: called before the bytes are taken. `announced`: for whom, where the client has said so. */
+export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket: Socket) => boolean, announced: Caller | undefined): void {
   const steered = steeredOf(socket);
   // Written in the flow's own read callback: that belongs to nobody new, unless the client went back to the context of a caller.
-  if (steered !== undefined && steered.reading > 0 && isWhereItReads(steered, router)) return;
-  const caller = router.caller(socket);
+  if (announced === undefined && steered !== undefined && steered.reading > 0 && isWhereItReads(steered, router)) return;
+  const caller = announced ?? router.caller(socket);
   const taken = takenOffset(socket);
   let written: number | undefined;
   const offset = (): number => (written ??= uplinkOffset(socket));

@@ -90,12 +90,11 @@ describe("a request that waits in a full agent of node:http belongs to the scope
 
 describe("a request that undici makes again belongs to the scope that made it first", () => {
   const makers: Record<string, (agent: Agent, url: string, n: number) => Promise<Dispatcher.ResponseData>> = {
-    "behind a redirect": (agent, url) =>
-      request(`${url}/away`, { dispatcher: agent.compose(interceptors.redirect({ maxRedirections: 1 })) }),
-    "in a retry": (agent, url, n) => request(`${url}/flaky${n}`, { dispatcher: new RetryAgent(agent, { minTimeout: 1, maxTimeout: 1 }) }),
+    redirect: (agent, url) => request(`${url}/away`, { dispatcher: agent.compose(interceptors.redirect({ maxRedirections: 1 })) }),
+    retry: (agent, url, n) => request(`${url}/flaky${n}`, { dispatcher: new RetryAgent(agent, { minTimeout: 1, maxTimeout: 1 }) }),
   };
   for (const [name, make] of Object.entries(makers)) {
-    it(name, async () => {
+    it(`in a ${name}`, async () => {
       const seen = new Set<string>();
       await using web = await listen(
         http.createServer(({ url = "" }, response) => {
