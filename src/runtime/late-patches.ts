@@ -1,8 +1,9 @@
-/** Patches of modules that the program may never load: loading `node:http` or `node:http2` costs every process some milliseconds. */
+/** Patches of modules that the program may never load: loading `node:http`, say, costs every process some milliseconds. */
 import { patchAgents } from "../steer/http-agents.ts";
 import { patchHttp2 } from "../steer/http2.ts";
 import type { Patches } from "../steer/patches.ts";
 import type { Router } from "../steer/router.ts";
+import { patchZlib } from "../steer/zlib.ts";
 
 type Patch = (patches: Patches, router: Router) => void;
 
@@ -13,6 +14,7 @@ export class LatePatches {
   readonly #missing = new Map<string, Patch>([
     ["NativeModule _http_agent", patchAgents],
     ["NativeModule internal/http2/core", patchHttp2],
+    ["NativeModule zlib", patchZlib],
   ]);
 
   constructor(patches: Patches, router: Router) {

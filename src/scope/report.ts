@@ -30,7 +30,10 @@ export interface ScopeReport {
   readonly skipped: number;
   /** Sockets that were used in the scope and cannot be faulted, since they were opened before steering began. */
   readonly unsteered: number;
-  /** Whether another scope used one of its multiplexed connections at the same time: their faults may have mixed. */
+  /**
+   * Whether another scope, or a call outside of all scopes, used one of its connections while an answer was due: their faults may have
+   * mixed.
+   */
   readonly shared: boolean;
   readonly events: { readonly recorded: number; readonly kept: number; readonly dropped: number };
 }

@@ -1,5 +1,7 @@
 // Whose a command is where drivers queue it. Which ones tell is in docs/clients.md.
 import { AsyncResource } from "node:async_hooks";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
 import { faultScope, install, reset, uninstall } from "faultcore";
 import type { FaultScope } from "faultcore";
 import mysqlServer from "mysql2";
@@ -7,6 +9,7 @@ import mysql from "mysql2/promise";
 import pg from "pg";
 import { createClient } from "redis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket, WebSocketServer } from "ws";
 import { serve } from "../helpers/peers.ts";
 import { startPostgres, startRedis } from "../helpers/servers.ts";
 import type { Server, Skipped } from "../helpers/servers.ts";
@@ -97,6 +100,25 @@ describe("mysql2", () => {
     expect(delaysMs(await runTogether(() => pool.query("select 1")))).toEqual([30, 20]);
     await pool.end();
   });
+});
+
+it("a message that ws compresses belongs to who sends it, and not to who sent the first one", async () => {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: { threshold: 0 } });
+  server.on("connection", (peer) => peer.on("message", (message) => peer.send(message)));
+  await once(server, "listening");
+  const socket = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  await once(socket, "open");
+  const scopes = [15, 10, 5].map((latencyMs) => faultScope({ latency: `${latencyMs}ms` }));
+  for (const scope of scopes) {
+    await scope.run(async () => {
+      socket.send("message");
+      await once(socket, "message");
+    });
+  }
+  expect(socket.extensions).toBe("permessage-deflate");
+  expect(delaysMs(scopes)).toEqual([30, 20, 10]);
+  socket.terminate();
+  server.close();
 });
 
 describe("node-redis", () => {
