@@ -118,7 +118,8 @@ export function explainSilence(report: ScopeReport, fault: string | undefined): 
   const { policy, state, flows, unmatchedRules, unsteered, silentFaults } = report;
   const reasons: string[] = [];
   if (state === "not started") reasons.push("it has not been run");
-  else if (flows.length === 0) reasons.push("no connection, datagram or lookup was made in it");
+  else if (flows.length === 0)
+    reasons.push("no connection, datagram or lookup was made in it, as far as its client tells for whom it writes");
   const touched = flows.filter(({ governed }) => governed !== false).length;
   if (flows.length > 0) reasons.push(`${touched} of its ${flows.length} flows are governed by the policy`);
   if (unmatchedRules.length > 0) reasons.push(`rules that matched nothing: ${unmatchedRules.map(({ text }) => text).join(", ")}`);
