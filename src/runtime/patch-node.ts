@@ -1,10 +1,13 @@
 /** All changes to Node that a thread needs, made together or not at all. */
+import { AnnouncedCommands } from "../steer/announced-commands.ts";
 import { patchDgram } from "../steer/dgram.ts";
 import { patchDns } from "../steer/dns.ts";
 import { patchNet } from "../steer/net.ts";
 import { Patches } from "../steer/patches.ts";
+import { watchTracing } from "../steer/tracing.ts";
 import { watchUndici } from "../steer/undici.ts";
 import type { Datagrams } from "./datagram-router.ts";
+import { LatePatches } from "./late-patches.ts";
 import type { FlowRouter } from "./router.ts";
 
 /** What the process asks before it ends. */
@@ -15,6 +18,8 @@ interface ProcessEnd {
 
 export interface PatchedNode {
   readonly patches: Patches;
+  readonly commands: AnnouncedCommands;
+  readonly late: LatePatches;
   /** Patches what could not be patched yet: see `patchDns`. */
   readonly completeDns: ReturnType<typeof patchDns>;
 }
@@ -22,17 +27,22 @@ export interface PatchedNode {
 export function patchNode(router: FlowRouter, datagrams: Datagrams, { beforeExit, exit }: ProcessEnd): PatchedNode {
   const patches = new Patches();
   try {
-    patchNet(patches, router);
+    const commands = new AnnouncedCommands(router);
+    patches.add(() => commands.stop());
+    patchNet(patches, router, commands);
     const completeDns = patchDns(patches, router);
     patchDgram(patches, router, datagrams);
     watchUndici(patches, router);
+    watchTracing(patches, router);
     process.on("beforeExit", beforeExit);
     process.on("exit", exit);
     patches.add(() => {
       process.off("beforeExit", beforeExit);
       process.off("exit", exit);
     });
-    return { patches, completeDns };
+    const late = new LatePatches(patches, router);
+    late.complete();
+    return { patches, commands, late, completeDns };
   } catch (error) {
     patches.restoreAll();
     throw error;

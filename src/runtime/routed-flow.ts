@@ -12,10 +12,12 @@ import { FlowPlaintext, mutating } from "./flow-plaintext.ts";
 import type { Named } from "./flow-names.ts";
 import type { KnownName } from "./host-names.ts";
 import type { LocalEventHost } from "./local-events.ts";
+import { OpenRequests, noteSharing } from "./sharing.ts";
 
 /** What a connection asks of the router. */
 interface FlowUser {
   readonly events: LocalEventHost;
+  governing(captured: Captured): ScopeRecord | undefined;
   use(flow: RoutedFlow, offset: () => number, request: boolean, captured?: Captured): void;
   resume(flow: RoutedFlow, record: ScopeRecord): void;
   closed(flow: RoutedFlow): void;
@@ -58,8 +60,7 @@ export class RoutedFlow implements SteeredFlow, ExistingFlow {
   /** What the flow was called last. */
   named: Named | undefined;
   #plaintext: FlowPlaintext | undefined;
-  /** Open requests of a multiplexed connection, in the order in which they were made. */
-  readonly #requests = new Map<number, ScopeRecord | undefined>();
+  readonly #requests = new OpenRequests();
 
   constructor(router: FlowUser, request: DialRequest, known: KnownName | undefined) {
     this.#router = router;
@@ -76,6 +77,8 @@ export class RoutedFlow implements SteeredFlow, ExistingFlow {
   }
 
   useBy(caller: Caller, offset: () => number, request: boolean): void {
+    // Nothing has come back to the live scope's bytes yet: what comes may be its answer, and is governed by the next one.
+    if (this.user?.live === true && this.#request.isWaiting()) noteSharing(this.user, this.#router.governing(caller as Captured));
     this.#router.use(this, offset, request, caller as Captured);
   }
 
@@ -100,12 +103,7 @@ export class RoutedFlow implements SteeredFlow, ExistingFlow {
   }
 
   requestOpened(request: number): void {
-    for (const other of this.#requests.values()) {
-      if (other === this.record) continue;
-      if (other !== undefined) other.shared = true;
-      if (this.record !== undefined) this.record.shared = true;
-    }
-    this.#requests.set(request, this.record);
+    this.#requests.opened(request, this.record);
     this.client.reply(request, true);
   }
 
@@ -115,10 +113,8 @@ export class RoutedFlow implements SteeredFlow, ExistingFlow {
 
   requestClosed(request: number): void {
     this.client.reply(request, false);
-    const latest = [...this.#requests.keys()].at(-1);
-    this.#requests.delete(request);
-    const next = [...this.#requests.values()].at(-1);
-    if (latest === request && next?.live === true) this.#router.resume(this, next);
+    const next = this.#requests.closed(request);
+    if (next !== undefined) this.#router.resume(this, next);
   }
 
   finIsGenuine(): boolean {
@@ -146,7 +142,7 @@ export class RoutedFlow implements SteeredFlow, ExistingFlow {
   }
 
   users(): Iterable<ScopeRecord | Shield | undefined> {
-    return [this.user, this.shield, ...this.#requests.values()];
+    return [this.user, this.shield, ...this.#requests.scopes()];
   }
 
   drop(): void {

@@ -6,7 +6,7 @@
  */
 import { clockNs } from "../internal/clock.ts";
 import type { FlowKey } from "../relay/flow-client.ts";
-import { currentScope, currentShield } from "../scope/frames.ts";
+import { currentScope, currentShield, enterHere, here, runHere } from "../scope/frames.ts";
 import type { Shield } from "../scope/frames.ts";
 import { latestScope } from "../scope/record.ts";
 import type { ScopeRecord } from "../scope/record.ts";
@@ -25,6 +25,9 @@ const UNBOUND: FlowKey = { scope: 0, flowHash: 0n, ordinal: 0 };
 const [NOBODY, SHIELDED]: readonly [Captured, Captured] = [{ record: undefined }, { record: null }];
 
 export class FlowRouter implements Router {
+  readonly here: Router["here"] = here;
+  readonly runIn: Router["runIn"] = runHere;
+  readonly enter: Router["enter"] = enterHere;
   readonly #host: RouterHost;
   readonly #flows = new Set<RoutedFlow>();
   readonly #unsteered = new Unsteered();

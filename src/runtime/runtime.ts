@@ -19,8 +19,6 @@ import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
 import type { ScopeHost } from "../scope/manager.ts";
 import type { RowCounters, ScopeRecord } from "../scope/record.ts";
-import { http2IsLoaded, patchHttp2 } from "../steer/http2.ts";
-import type { Patches } from "../steer/patches.ts";
 import { activationRef, endScope, freeScope, openScope, setActivation } from "../table/scopes.ts";
 import { PolicyTable } from "../table/table.ts";
 import { Datagrams } from "./datagram-router.ts";
@@ -32,6 +30,7 @@ import { Lookups } from "./lookups.ts";
 import { DEFAULT_OPTIONS } from "./options.ts";
 import type { RuntimeOptions } from "./options.ts";
 import { patchNode } from "./patch-node.ts";
+import type { PatchedNode } from "./patch-node.ts";
 import { FlowRouter } from "./router.ts";
 import { rowCounters } from "./row-counters.ts";
 import type { RouterHost } from "./router-host.ts";
@@ -57,9 +56,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   options: RuntimeOptions = DEFAULT_OPTIONS;
   #table: PolicyTable | undefined;
   #client: RelayClient | undefined;
-  #patches: Patches | undefined;
-  #http2Patched = false;
-  #completeDns: (() => void) | undefined;
+  #patched: PatchedNode | undefined;
   #seed: bigint | undefined;
   #warnedUnsteered = false;
   readonly #foreign = new ForeignActivation();
@@ -80,7 +77,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   // ── life ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get installed(): boolean {
-    return this.#patches !== undefined;
+    return this.#patched !== undefined;
   }
 
   /** Whether this thread shares the table of the thread that made it. */
@@ -103,29 +100,25 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     // A bad FAULTCORE_SEED is refused here, before anything is started.
     this.runSeed();
     this.options = next;
-    if (this.#patches === undefined) this.#patch();
+    if (this.#patched === undefined) this.#patch();
     this.client().start();
   }
 
   #patch(): void {
-    const { patches, completeDns } = patchNode(this.router, this.datagrams, {
+    this.#patched = patchNode(this.router, this.datagrams, {
       beforeExit: () => this.#client?.exit.holdProcess(),
       exit: () => {
         this.datagrams.blockExit();
         this.#client?.exit.block();
       },
     });
-    this.#patches = patches;
-    this.#completeDns = completeDns;
-    this.#http2Patched = false;
   }
 
   /** Takes all patches back. Flows that are open keep their relay until they close. */
   uninstall(): void {
     this.scopes.endAll();
-    this.#patches?.restoreAll();
-    this.#patches = undefined;
-    this.#completeDns = undefined;
+    this.#patched?.patches.restoreAll();
+    this.#patched = undefined;
     this.options = DEFAULT_OPTIONS;
     if (this.#client !== undefined && this.#client.openFlows === 0) {
       void this.#client.host.stop();
@@ -134,9 +127,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   }
 
   beforeConnect(): void {
-    if (this.#http2Patched || this.#patches === undefined || !http2IsLoaded()) return;
-    this.#http2Patched = true;
-    patchHttp2(this.#patches, this.router);
+    this.#patched?.late.complete();
   }
 
   table(): PolicyTable {
@@ -158,12 +149,12 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   }
 
   get steerAll(): boolean {
-    return this.options.steer === "always" && this.#patches !== undefined;
+    return this.options.steer === "always" && this.#patched !== undefined;
   }
 
   /** Kept cheap: every connect and write of the process asks. */
   isBusy(): boolean {
-    if (this.#patches === undefined) return false;
+    if (this.#patched === undefined) return false;
     if (this.scopes.liveCount() > 0) return true;
     if (this.#client !== undefined && this.#client.openFlows > 0) return true;
     return this.#table !== undefined && activationRef(this.#table) !== 0;
@@ -176,8 +167,10 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   }
 
   begin(policy: CompiledPolicy, ordinal: number, seed: bigint): number {
-    if (this.#patches === undefined) this.install();
-    else this.#completeDns?.();
+    if (this.#patched === undefined) this.install();
+    this.#patched?.completeDns();
+    this.#patched?.late.complete();
+    this.#patched?.commands.listen();
     const client = this.client();
     client.start();
     const policyId = client.policies.use(policy);
@@ -202,6 +195,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
 
   end(record: ScopeRecord): void {
     if (endScope(this.table(), record.ref)) this.client().releaseScope(record.ref);
+    if (this.scopes.liveCount() === 0) this.#patched?.commands.stop();
     this.lookups.scopeEnded(record.ref);
     this.datagrams.scopeEnded(record);
   }

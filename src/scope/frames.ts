@@ -59,6 +59,32 @@ export function runInThisFrame<R>(frame: Frame | undefined, body: () => R): R {
   return frames.holders === 0 ? body() : frames.run(frame, body);
 }
 
+const OUTSIDE = {};
+
+/** What async context carries, over or not: the same object wherever the context is the same. */
+export function here(): object {
+  return frames.get() ?? OUTSIDE;
+}
+
+/** Runs `body` where `here` was called. */
+export function runHere<R>(place: object, body: () => R): R {
+  return runInThisFrame(frameAt(place), body);
+}
+
+/** The running code goes on where `here` was called, until it calls what is returned. */
+export function enterHere(place: object): () => void {
+  const before = here();
+  const enter = (at: object): void => {
+    if (frames.holders > 0) frames.enter(frameAt(at));
+  };
+  enter(place);
+  return () => enter(before);
+}
+
+function frameAt(place: object): Frame | undefined {
+  return place === OUTSIDE ? undefined : (place as Frame);
+}
+
 /** The innermost frame that is not over. A frame never comes back, so those between need not be kept. */
 export function currentFrame(): Frame | undefined {
   let frame = frames.get();

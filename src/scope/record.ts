@@ -108,7 +108,7 @@ export class ScopeRecord {
   unsteered = 0;
   /** Uses that the policy left alone because of its `skip` or `times`. */
   skipped = 0;
-  /** Another scope used one of its multiplexed connections at the same time. */
+  /** Somebody else used one of its connections while an answer was due. */
   shared = false;
   /** Counters of the row when it was given back; undefined while it is still in the table. */
   finalCounters: RowCounters | undefined;

@@ -35,7 +35,10 @@ export interface ScopeReport {
   readonly skipped: number;
   /** Sockets that were used in the scope and cannot be faulted, since they were opened before steering began. */
   readonly unsteered: number;
-  /** Whether another scope used one of its multiplexed connections at the same time: their faults may have mixed. */
+  /**
+   * Whether another scope, or a call outside of all scopes, used one of its connections while an answer was due: their faults may have
+   * mixed.
+   */
   readonly shared: boolean;
   /** How late things happened that had to wait for a time: by how much the machine missed what was asked for. Never early. */
   readonly lateness: MeasuredReport;
@@ -113,7 +116,8 @@ function explainSilence(report: ScopeReport, fault: string | undefined): string 
   const { policy, state, flows, unmatchedRules, unsteered, silentFaults } = report;
   const reasons: string[] = [];
   if (state === "not started") reasons.push("it has not been run");
-  else if (flows.length === 0) reasons.push("no connection, datagram or lookup was made in it");
+  else if (flows.length === 0)
+    reasons.push("no connection, datagram or lookup was made in it, as far as its client tells for whom it writes");
   const touched = flows.filter(({ governed }) => governed !== false).length;
   if (flows.length > 0) reasons.push(`${touched} of its ${flows.length} flows are governed by the policy`);
   if (unmatchedRules.length > 0) reasons.push(`rules that matched nothing: ${unmatchedRules.map(({ text }) => text).join(", ")}`);

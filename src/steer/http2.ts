@@ -6,7 +6,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import { Duplex } from "node:stream";
 import type { Patches } from "./patches.ts";
 import type { Router } from "./router.ts";
-import { uplinkOffset, withFlow } from "./sockets.ts";
+import { steeredOf, uplinkOffset, withFlow } from "./sockets.ts";
 import type { Steered } from "./sockets.ts";
 
 type Request = ClientHttp2Session["request"];
@@ -30,7 +30,9 @@ export function patchHttp2(patches: Patches, router: Router): void {
       // The session hands out a proxy of its socket, which passes symbols on.
       const socket = this.socket;
       if (socket === undefined) return original.apply(this, args);
-      const caller = router.caller();
+      const announced = steeredOf(socket);
+      const caller = announced?.requestBy ?? router.caller();
+      if (announced !== undefined) announced.requestBy = undefined;
       const offset = uplinkOffset(socket);
       const number = ++requests;
       let latest: Steered | undefined;
@@ -54,9 +56,4 @@ export function patchHttp2(patches: Patches, router: Router): void {
       return stream;
     };
   });
-}
-
-/** Whether the program has loaded `node:http2`. */
-export function http2IsLoaded(): boolean {
-  return (process as unknown as { moduleLoadList: string[] }).moduleLoadList.includes("NativeModule internal/http2/core");
 }

@@ -7,6 +7,7 @@
 import net from "node:net";
 import type { Socket } from "node:net";
 import tls from "node:tls";
+import type { AnnouncedCommands } from "./announced-commands.ts";
 import { findTcp } from "./node-internals.ts";
 import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
 import type { Patches } from "./patches.ts";
@@ -28,7 +29,7 @@ import { patchPlaintext, watchPlaintext } from "./plaintext.ts";
 import { Steering } from "./steering.ts";
 import type { Bound, Originals } from "./steering.ts";
 
-export function patchNet(patches: Patches, router: Router): void {
+export function patchNet(patches: Patches, router: Router, commands: AnnouncedCommands): void {
   const tcp = findTcp();
   const { prototype } = tcp.TCP;
   const originals: Originals = {
@@ -81,7 +82,9 @@ export function patchNet(patches: Patches, router: Router): void {
     patches.replace(net.Socket.prototype, name, (original) => {
       // Three parameters, as both have, and no list of them: this is called for every write of the process.
       return function (this: Socket, chunk?: unknown, encoding?: unknown, done?: unknown): unknown {
-        if (router.isBusy() && chunk !== undefined && chunk !== null && typeof chunk !== "function") noteWrite(this, router, isOutboundTcp);
+        if (router.isBusy() && chunk !== undefined && chunk !== null && typeof chunk !== "function") {
+          noteWrite(this, router, isOutboundTcp, commands.callerOf(this, chunk));
+        }
         return (original as Write).call(this, chunk, encoding, done);
       } as typeof original;
     });
@@ -98,7 +101,7 @@ export function patchNet(patches: Patches, router: Router): void {
         steered.socket = this as unknown as Socket;
         markSteered(this, steered);
         translateErrors(this as unknown as Socket, steered);
-        watchReads(handle, this as unknown as Socket, tcp.ownerSymbol, steered);
+        watchReads(handle, this as unknown as Socket, tcp.ownerSymbol, steered, router);
         watchPlaintext(this as unknown as Socket, steered);
       }
       return handle;

@@ -11,6 +11,9 @@ export interface Origin {
 /** A use of an open flow, as an adapter captured it where it was really made. */
 export type Caller = object;
 
+/** Where in the scopes of the program some code runs. The same object wherever that is the same; opaque. */
+export type Here = object;
+
 export interface DialRequest {
   readonly origin: Origin;
   readonly address: string;
@@ -132,6 +135,12 @@ export interface Router {
    * The same object for the same scope.
    */
   caller(socket?: object): Caller;
+  /** Where the running code is. */
+  here(): Here;
+  /** Runs code where `here` was called. */
+  runIn<R>(place: Here, body: () => R): R;
+  /** The running code goes on where `here` was called, until it calls what is returned. */
+  enter(place: Here): () => void;
   /** A socket that is not steered was used, by this caller (undefined: by the running code). */
   unsteeredUse(socket: object, caller: Caller | undefined): void;
 }

@@ -1,12 +1,13 @@
 /**
  * What a steered socket carries, and the rules of its use: when a write binds it, what its end of file means, which error it dies of.
  */
+import { executionAsyncId } from "node:async_hooks";
 import type { Socket } from "node:net";
 import { brandInjected } from "../internal/brand.ts";
 import { ECONNRESET, errnoException } from "./node-internals.ts";
 import type { StreamHandle, TcpClass } from "./node-internals.ts";
 import { hide } from "./patches.ts";
-import type { Caller, Origin, Router, SteeredFlow } from "./router.ts";
+import type { Caller, Here, Origin, Router, SteeredFlow } from "./router.ts";
 
 type OnRead = NonNullable<StreamHandle["onread"]>;
 
@@ -46,8 +47,13 @@ export interface Steered {
   socket: Socket;
   /** Depth of the flow's own read callbacks: writes made there belong to nobody new. */
   reading: number;
+  /** Where, and in which async context, the outermost of them began: who writes from another one was put there by the client. */
+  readIn?: Here | undefined;
+  readId?: number;
   /** An adapter announces the callers of this socket: the context of a write says nothing. */
   announced: boolean;
+  /** Who makes the next request of the HTTP/2 session, where an adapter has announced that. */
+  requestBy?: Caller | undefined;
   /** The program has read nothing since its latest write. */
   waiting: boolean;
   /** The program has read something since its latest write: its next write begins a request. */
@@ -142,12 +148,12 @@ export function askedServerName(socket: Socket): string | undefined {
   return handle?.getServername?.() || undefined;
 }
 
-/** The program writes to a socket: called before the bytes are taken. */
-export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket: Socket) => boolean): void {
+/** The program writes to a socket: called before the bytes are taken. `announced`: for whom, where the client has said so. */
+export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket: Socket) => boolean, announced: Caller | undefined): void {
   const steered = steeredOf(socket);
-  // Written in the flow's own read callback: that belongs to nobody new.
-  if (steered !== undefined && steered.reading > 0) return;
-  const caller = router.caller(socket);
+  // Written in the flow's own read callback: that belongs to nobody new, unless the client went back to the context of a caller.
+  if (announced === undefined && steered !== undefined && steered.reading > 0 && isWhereItReads(steered, router)) return;
+  const caller = announced ?? router.caller(socket);
   const taken = takenOffset(socket);
   let written: number | undefined;
   const offset = (): number => (written ??= uplinkOffset(socket));
@@ -164,11 +170,16 @@ export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket
   if (!noted && isOutboundTcp(socket)) router.unsteeredUse(socket, caller);
 }
 
+/** Whether the running code is in the context in which the flow's read callbacks are run, which is that of whoever opened it. */
+function isWhereItReads(steered: Steered, router: Router): boolean {
+  return steered.readId === executionAsyncId() && steered.readIn === router.here();
+}
+
 /**
  * Watches a handle's reads. Without data the handle reports an end of file or an error: an end counts only when the relay said that the
  * peer really ended.
  */
-export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: symbol, steered: Steered): void {
+export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: symbol, steered: Steered, router: Router): void {
   const holder = holderOf(handle, "onread");
   if (holder === undefined) return;
   const ownBuffer = readsIntoOwnBuffer(socket);
@@ -182,11 +193,14 @@ export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: sy
       }
       steered.waiting = false;
       steered.answered = true;
-      steered.reading++;
+      if (steered.reading++ === 0) {
+        steered.readIn = router.here();
+        steered.readId = executionAsyncId();
+      }
       try {
         return inner.call(this, data);
       } finally {
-        steered.reading--;
+        if (--steered.reading === 0) steered.readIn = undefined;
       }
     };
   // The one that Node gives every socket. Others (the guard of an idle keep-alive socket) only ask whether anything happens at all.

@@ -103,7 +103,7 @@ export class Steering {
     translateErrors(this.#socket, steered);
     // TLS reads through a wrap of its own.
     const reader = (this.#socket as unknown as { _handle: StreamHandle | null })._handle ?? this.#handle;
-    watchReads(reader, this.#socket, this.#tcp.ownerSymbol, steered);
+    watchReads(reader, this.#socket, this.#tcp.ownerSymbol, steered, this.#router);
     if (reader._parent !== undefined) {
       steered.flow.startTls(0);
       watchPlaintext(this.#socket, steered);

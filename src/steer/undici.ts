@@ -22,6 +22,11 @@ export function watchUndici(patches: Patches, router: Router): void {
   /** By requests, and by the handlers that requests are made for. */
   const callers = new WeakMap<object, Caller>();
   const patched = new WeakSet<object>();
+  /**
+   * Whose `dispatch` runs now, and where. Dispatchers hand a request down in wrappers of its handler, also where a redirect or a retry
+   * makes it again, in the context of whoever opened the connection.
+   */
+  let dispatching: { readonly caller: Caller; readonly here: Caller } | undefined;
 
   /** A pool whose connections are all taken makes the request later, in the context of whoever had the one that is free then. */
   const watchDispatch = (dispatcher: unknown): void => {
@@ -30,9 +35,17 @@ export function watchUndici(patches: Patches, router: Router): void {
       patched.add(prototype);
       patches.replace(prototype, "dispatch", (original) => {
         return function dispatch(this: Dispatching, options: unknown, handler: unknown): boolean {
-          const isNew = typeof handler === "object" && handler !== null && router.isBusy() && !callers.has(handler);
-          if (isNew) callers.set(handler, router.caller());
-          return original.call(this, options, handler);
+          if (typeof handler !== "object" || handler === null || !router.isBusy()) return original.call(this, options, handler);
+          const around = dispatching;
+          const here = router.caller();
+          const caller = callers.get(handler) ?? (around?.here === here ? around.caller : here);
+          callers.set(handler, caller);
+          dispatching = { caller, here };
+          try {
+            return original.call(this, options, handler);
+          } finally {
+            dispatching = around;
+          }
         };
       });
     }
@@ -59,10 +72,14 @@ export function watchUndici(patches: Patches, router: Router): void {
       if (socket !== undefined && router.isBusy()) router.unsteeredUse(socket, callers.get(request));
       return;
     }
+    const caller = callers.get(request);
+    if (valueOf(socket, "http2Session") !== undefined) {
+      steered.requestBy = caller;
+      return;
+    }
     // The first request belongs to the connect that was made for it.
     const first = !steered.announced && !steered.answered;
     steered.announced = true;
-    const caller = callers.get(request);
     if (caller !== undefined) steered.flow.useBy(caller, () => uplinkOffset(socket), !first);
   };
 
