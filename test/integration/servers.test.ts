@@ -2,9 +2,11 @@ import { readdirSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { Redis } from "ioredis";
+import mqtt from "mqtt";
+import { connect as connectNats } from "nats";
 import pg from "pg";
 import { describe, expect, it } from "vitest";
-import { startPostgres, startRedis } from "../helpers/servers.ts";
+import { startMosquitto, startNats, startPostgres, startRedis } from "../helpers/servers.ts";
 
 const refused = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -15,7 +17,7 @@ const refused = (port: number): Promise<boolean> =>
       resolve(false);
     });
   });
-const folders = (): string[] => readdirSync(tmpdir()).filter((name) => /^faultcore-(pg|redis)-/.test(name));
+const folders = (): string[] => readdirSync(tmpdir()).filter((name) => /^faultcore-(pg|redis|mqtt|nats)-/.test(name));
 
 describe("the throw-away servers", () => {
   it("runs a query on PostgreSQL and leaves nothing behind", async (context) => {
@@ -44,6 +46,34 @@ describe("the throw-away servers", () => {
       await client.set("key", "value");
       expect(await client.get("key")).toBe("value");
       await client.quit();
+    }
+    expect(await refused(server.port)).toBe(true);
+    expect(folders()).toEqual(before);
+  });
+
+  it("publishes on Mosquitto and leaves nothing behind", async (context) => {
+    const before = folders();
+    const server = await startMosquitto();
+    if (server.skipped !== undefined) return context.skip(server.skipped);
+    {
+      await using running = server;
+      const client = await mqtt.connectAsync(running.url);
+      await client.publishAsync("greetings", "hello", { qos: 1 });
+      await client.endAsync();
+    }
+    expect(await refused(server.port)).toBe(true);
+    expect(folders()).toEqual(before);
+  });
+
+  it("goes to NATS and back, in plain, and leaves nothing behind", async (context) => {
+    const before = folders();
+    const server = await startNats();
+    if (server.skipped !== undefined) return context.skip(server.skipped);
+    {
+      await using running = server;
+      const client = await connectNats({ servers: running.url, resolve: false });
+      await client.flush();
+      await client.close();
     }
     expect(await refused(server.port)).toBe(true);
     expect(folders()).toEqual(before);

@@ -54,7 +54,9 @@ export function accepts(port: number): Promise<boolean> {
 export interface Plan {
   readonly name: string;
   readonly folder: string;
-  readonly command: (port: number) => { program: string; args: string[]; identity?: { uid: number; gid: number } };
+  readonly command: (port: number) => { program: string; args: string[]; identity?: { uid: number; gid: number }; env?: NodeJS.ProcessEnv };
+  /** Ends it at once, where SIGINT and SIGQUIT do not. */
+  readonly endSignal?: "SIGKILL";
   readonly ready: (port: number) => Promise<boolean>;
   readonly url: (port: number) => string;
 }
@@ -64,7 +66,7 @@ export async function start(plan: Plan): Promise<Server> {
   let child: ChildProcess | undefined;
   // Nothing can be awaited when the process exits: SIGQUIT is PostgreSQL's immediate shutdown, and ends Redis too.
   const cleanUp = (): void => {
-    child?.kill("SIGQUIT");
+    child?.kill(plan.endSignal ?? "SIGQUIT");
     rmSync(plan.folder, { recursive: true, force: true, maxRetries: 5 });
   };
   const onTerminate = (): never => process.exit(143);
@@ -77,7 +79,7 @@ export async function start(plan: Plan): Promise<Server> {
     if (running !== undefined && running.exitCode === null && running.signalCode === null) {
       const gone = new Promise((resolve) => running.once("close", resolve));
       // SIGINT is PostgreSQL's fast shutdown, and Redis leaves at once too.
-      running.kill("SIGINT");
+      running.kill(plan.endSignal ?? "SIGINT");
       const limit = setTimeout(() => running.kill("SIGKILL"), STOP_LIMIT_MS);
       await gone;
       clearTimeout(limit);
@@ -90,10 +92,10 @@ export async function start(plan: Plan): Promise<Server> {
     const deadline = Date.now() + START_LIMIT_MS;
     while (Date.now() < deadline) {
       const port = await freePort();
-      const { program, args, identity } = plan.command(port);
+      const { program, args, identity, env = process.env } = plan.command(port);
       output = "";
       let alive = true;
-      const started = spawn(program, args, { cwd: plan.folder, stdio: ["ignore", "pipe", "pipe"], ...identity });
+      const started = spawn(program, args, { cwd: plan.folder, stdio: ["ignore", "pipe", "pipe"], env, ...identity });
       child = started;
       const gone = (error?: Error): void => {
         alive = false;
@@ -108,7 +110,7 @@ export async function start(plan: Plan): Promise<Server> {
         }
         await delay(POLL_MS);
       }
-      if (!/address already in use/i.test(output)) break;
+      if (!/address already in use|eaddrinuse/i.test(output)) break;
     }
     throw new Error(`${plan.name} did not start: ${output.trim() || `nothing within ${START_LIMIT_MS} ms`}`);
   } catch (error) {
