@@ -1,9 +1,10 @@
 /** Starting a throw-away server on a free loopback port: gone when stopped, when the test fails and when the process exits. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, rmSync } from "node:fs";
+import { chownSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { localhost } from "../certificates.mjs";
 
 /** Why a server cannot be had. */
 export interface Skipped {
@@ -117,6 +118,15 @@ export async function start(plan: Plan): Promise<Server> {
     await stop();
     throw error;
   }
+}
+
+/** Puts the certificate of `localhost` and its key where a server finds them, for its own eyes only, as PostgreSQL insists. */
+export function writeKeyPair(folder: string, identity: { uid: number; gid: number } | undefined): { certificate: string; key: string } {
+  const files = { certificate: join(folder, "certificate.pem"), key: join(folder, "key.pem") };
+  writeFileSync(files.certificate, localhost.cert);
+  writeFileSync(files.key, localhost.key, { mode: 0o600 });
+  if (identity !== undefined) for (const file of Object.values(files)) chownSync(file, identity.uid, identity.gid);
+  return files;
 }
 
 /** The user that servers run as which refuse to be root, when we are. `wanted`: its name, if it exists. */
