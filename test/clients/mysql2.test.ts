@@ -11,7 +11,7 @@ import { expectLargeResultIntact } from "./kit/slow-link.ts";
 
 const start = oneServer(startMariadb);
 
-/** A pool's end() says goodbye on every connection, and waits for ever for those that are silent: so each is destroyed. */
+/** A pool's end() does not come back after a query that timed out: so the connections are destroyed. */
 interface Opened {
   readonly pool: mysql.Pool;
   readonly connections: { destroy(): void }[];
