@@ -18,7 +18,6 @@ interface ProcessEnd {
 
 export interface PatchedNode {
   readonly patches: Patches;
-  readonly commands: AnnouncedCommands;
   readonly late: LatePatches;
   /** Patches what could not be patched yet: see `patchDns`. */
   readonly completeDns: ReturnType<typeof patchDns>;
@@ -27,9 +26,7 @@ export interface PatchedNode {
 export function patchNode(router: FlowRouter, datagrams: Datagrams, { beforeExit, exit }: ProcessEnd): PatchedNode {
   const patches = new Patches();
   try {
-    const commands = new AnnouncedCommands(router);
-    patches.add(() => commands.stop());
-    patchNet(patches, router, commands);
+    patchNet(patches, router, new AnnouncedCommands(patches, router));
     const completeDns = patchDns(patches, router);
     patchDgram(patches, router, datagrams);
     watchUndici(patches, router);
@@ -42,7 +39,7 @@ export function patchNode(router: FlowRouter, datagrams: Datagrams, { beforeExit
     });
     const late = new LatePatches(patches, router);
     late.complete();
-    return { patches, commands, late, completeDns };
+    return { patches, late, completeDns };
   } catch (error) {
     patches.restoreAll();
     throw error;

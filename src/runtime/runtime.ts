@@ -170,7 +170,6 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     if (this.#patched === undefined) this.install();
     this.#patched?.completeDns();
     this.#patched?.late.complete();
-    this.#patched?.commands.listen();
     const client = this.client();
     client.start();
     const policyId = client.policies.use(policy);
@@ -195,7 +194,6 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
 
   end(record: ScopeRecord): void {
     if (endScope(this.table(), record.ref)) this.client().releaseScope(record.ref);
-    if (this.scopes.liveCount() === 0) this.#patched?.commands.stop();
     this.lookups.scopeEnded(record.ref);
     this.datagrams.scopeEnded(record);
   }

@@ -82,8 +82,9 @@ export function patchNet(patches: Patches, router: Router, commands: AnnouncedCo
     patches.replace(net.Socket.prototype, name, (original) => {
       // Three parameters, as both have, and no list of them: this is called for every write of the process.
       return function (this: Socket, chunk?: unknown, encoding?: unknown, done?: unknown): unknown {
+        const announced = commands.any ? commands.callerOf(this, chunk) : undefined;
         if (router.isBusy() && chunk !== undefined && chunk !== null && typeof chunk !== "function") {
-          noteWrite(this, router, isOutboundTcp, commands.callerOf(this, chunk));
+          noteWrite(this, router, isOutboundTcp, announced);
         }
         return (original as Write).call(this, chunk, encoding, done);
       } as typeof original;

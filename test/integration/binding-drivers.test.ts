@@ -135,6 +135,10 @@ describe("node-redis", () => {
       expect(scope.events().map(({ direction, bytes }) => ({ direction, bytes }))).toEqual([{ direction: "uplink", bytes: 39 }]);
       expect(scope.report()).toMatchObject({ shared: true });
     }
+    // Also where nobody's command waits already when the first scope begins.
+    const late = faultScope({ latency: "5ms" });
+    await Promise.all([client.get("another key"), late.run(() => client.get("key"))]);
+    expect(late.events().flatMap(({ direction, bytes }) => (direction === "uplink" ? bytes : []))).toEqual([22]);
     const alone = faultScope({ latency: "5ms" });
     await alone.run(() => client.get("key"));
     expect(alone.report()).toMatchObject({ injected: 2, shared: false });
