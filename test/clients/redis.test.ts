@@ -14,10 +14,11 @@ const start = oneServer(startRedis);
 const ioredis = (enableAutoPipelining: boolean): Omit<ClientCase<Redis>, "name" | "multiplexed"> => ({
   start,
   open: async (at) => {
-    // Without commandTimeout, a command on a silent connection waits for ever.
-    const client = new Redis({ host: at.host, port: at.port, enableAutoPipelining, commandTimeout: limitOf(at), lazyConnect: true });
+    const client = new Redis({ host: at.host, port: at.port, enableAutoPipelining, lazyConnect: true });
     client.on("error", () => {});
     await client.connect();
+    // Without it, a command on a silent connection waits for ever. Set only now: it holds for the commands of the connect too.
+    client.options.commandTimeout = limitOf(at);
     return client;
   },
   use: async (client) => expect(await client.incrby("counter", 0)).toBe(0),
