@@ -2,12 +2,13 @@
  * A network that really is bad, to hold the injected one against: a TCP forwarder that passes everything, until it is told to reset its
  * connections at their next bytes, or to fall silent for ever.
  */
+import { once } from "node:events";
 import net from "node:net";
 import type { Socket } from "node:net";
 import { withoutFaults } from "faultcore";
 import { listen } from "../../helpers/peers.ts";
 
-type Mode = "pass" | "reset" | "silent";
+type Mode = "pass" | "reset" | "silent" | "dropped";
 
 interface Pair {
   readonly program: Socket;
@@ -21,8 +22,8 @@ export interface Link extends AsyncDisposable {
   accepted(): number;
   /** The connections that are open now reset at their next bytes, or are silent from now on. Later ones pass. */
   spoil(mode: "reset" | "silent"): void;
-  /** Closes what is open, as a server does that restarts. */
-  drop(): void;
+  /** Closes what is open, as a server does that restarts; resolves when the clients have closed it too. */
+  drop(): Promise<void>;
 }
 
 /** Forwards to a loopback port. */
@@ -59,11 +60,15 @@ export async function startLink(port: number): Promise<Link> {
     spoil: (mode) => {
       for (const pair of pairs) pair.mode = mode;
     },
-    drop: () => {
-      for (const { program, server } of pairs) {
+    drop: async () => {
+      const closed = [...pairs].map(async (pair) => {
+        const { program, server } = pair;
+        pair.mode = "dropped";
         program.end();
         server.end();
-      }
+        await once(program, "close");
+      });
+      await Promise.all(closed);
     },
     [Symbol.asyncDispose]: async () => {
       for (const pair of pairs) end(pair);

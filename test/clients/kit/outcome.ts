@@ -2,13 +2,11 @@
 
 export type Outcome = { readonly ok: true } | { readonly pending: true } | { readonly error: unknown };
 
-/** Operations that have not ended by then are `pending`: their client would wait on. */
-const LIMIT_MS = 1_500;
-
-export async function outcomeOf(operation: () => Promise<unknown>): Promise<Outcome> {
+/** Operations that have not ended by the limit are `pending`: their client would wait on. */
+export async function outcomeOf(operation: () => Promise<unknown>, limitMs: number): Promise<Outcome> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<Outcome>((resolve) => {
-    timer = setTimeout(() => resolve({ pending: true }), LIMIT_MS);
+    timer = setTimeout(() => resolve({ pending: true }), limitMs);
   });
   const ended = Promise.resolve()
     .then(operation)
