@@ -26,7 +26,7 @@ export interface At {
 }
 
 /** What to set the client's time limits to, in ms, where it has any. */
-export const limitOf = ({ quick = false }: At): number => (quick ? 400 : 10_000);
+export const limitOf = ({ quick = false }: At): number => (quick ? 600 : 10_000);
 
 /** A client and what is to be done with it. */
 export interface ClientCase<C> {
@@ -48,6 +48,10 @@ export interface ClientCase<C> {
   readonly queued?: boolean;
   /** It connects again by itself, whoever calls: no scope governs that, only an activation. */
   readonly reconnects?: boolean;
+  /** It connects again to the addresses that it has, whether its name can be looked up or not. */
+  readonly keepsAddresses?: boolean;
+  /** Makes the process forget addresses that it keeps for all clients. */
+  forget?(): void;
   /** What has not ended by then would wait on. Default: 1500. */
   readonly limitMs?: number;
 }
@@ -69,6 +73,8 @@ export function describeClient<C>(tried: ClientCase<C>): void {
     beforeAll(async () => {
       install({ steer: "always" });
       server = await tried.start();
+      // What is loaded or started by the first operation of all would count against the time limits of a client.
+      if (server.skipped === undefined) await (await open())[Symbol.asyncDispose]();
     });
     afterAll(async () => {
       reset();
@@ -78,18 +84,21 @@ export function describeClient<C>(tried: ClientCase<C>): void {
 
     const open = async (at?: Partial<At>): Promise<Opened<C>> => {
       const link = await startLink((server as Server).port);
-      const client = await tried.open({ host: "127.0.0.1", port: link.port, ...at });
-      await tried.use(client);
-      // Some give their connection back a turn later: the next operation would open another.
-      await setImmediate();
-      return {
-        client,
-        link,
-        [Symbol.asyncDispose]: async () => {
-          await Promise.resolve(tried.close(client)).catch(() => {});
-          await link[Symbol.asyncDispose]();
-        },
+      let client: C | undefined;
+      const close = async (): Promise<void> => {
+        if (client !== undefined) await Promise.resolve(tried.close(client)).catch(() => {});
+        await link[Symbol.asyncDispose]();
       };
+      try {
+        client = await tried.open({ host: "127.0.0.1", port: link.port, ...at });
+        await tried.use(client);
+        // Some give their connection back a turn later: the next operation would open another.
+        await setImmediate();
+        return { client, link, [Symbol.asyncDispose]: close };
+      } catch (error) {
+        await close();
+        throw error;
+      }
     };
     const it = (title: string, test: () => Promise<void>): void => {
       base.concurrent(title, async (context) => {
@@ -185,7 +194,15 @@ export function describeClient<C>(tried: ClientCase<C>): void {
     it("a lookup that fails when it reconnects is its error, and the next one succeeds", async () => {
       await using opened = await open({ host: "localhost" });
       if (tried.reconnects === true) await dropUntilItsLookupFailed(opened.link);
-      else {
+      else if (tried.keepsAddresses === true) {
+        await opened.link.drop();
+        await faultScope(NO_SUCH_NAME).run(() => tried.use(opened.client));
+        // One that has none fails.
+        tried.forget?.();
+        const scope = faultScope(NO_SUCH_NAME);
+        await expect(scope.run(() => open({ host: "localhost" }))).rejects.toThrow();
+        scope.assertInjected("dns");
+      } else {
         await opened.link.drop();
         const scope = faultScope(NO_SUCH_NAME);
         // A client that does not watch idle connections finds out by its first operation.
