@@ -6,7 +6,7 @@
  */
 import { clockNs } from "../internal/clock.ts";
 import type { FlowClient, FlowKey } from "../relay/flow-client.ts";
-import { currentScope, enterHere, here, runHere } from "../scope/frames.ts";
+import { currentScope, enterHere, here, isAnswer, runAnswer, runHere } from "../scope/frames.ts";
 import type { ScopeRecord } from "../scope/record.ts";
 import type { Caller, CloseKind, DialRequest, Lookup, LookupKind, Origin, Plaintext, Router, SteeredFlow } from "../steer/router.ts";
 import { FlowPlaintext, mutating } from "./flow-plaintext.ts";
@@ -39,6 +39,8 @@ export class FlowRouter implements Router {
   readonly here: Router["here"] = here;
   readonly runIn: Router["runIn"] = runHere;
   readonly enter: Router["enter"] = enterHere;
+  readonly runAnswer: Router["runAnswer"] = runAnswer;
+  readonly isAnswer: Router["isAnswer"] = isAnswer;
   readonly #host: RouterHost;
   readonly #flows = new Set<RoutedFlow>();
   readonly #unsteered = new WeakMap<ScopeRecord, WeakSet<object>>();
