@@ -3,7 +3,7 @@ import https from "node:https";
 import type { IncomingMessage } from "node:http";
 import axios from "axios";
 import type { AxiosInstance } from "axios";
-import got from "got";
+import { got } from "got";
 import type { Got } from "got";
 import { text } from "node:stream/consumers";
 import { expect } from "vitest";
