@@ -1,10 +1,14 @@
-import { readdirSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Redis } from "ioredis";
+import mqtt from "mqtt";
+import mysql from "mysql2/promise";
+import { connect as connectNats } from "nats";
 import pg from "pg";
-import { describe, expect, it } from "vitest";
-import { startPostgres, startRedis } from "../helpers/servers.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startMariadb, startMosquitto, startNats, startPostgres, startRedis } from "../helpers/servers.ts";
 
 const refused = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -15,7 +19,19 @@ const refused = (port: number): Promise<boolean> =>
       resolve(false);
     });
   });
-const folders = (): string[] => readdirSync(tmpdir()).filter((name) => /^faultcore-(pg|redis)-/.test(name));
+// Of this file alone: others start servers at the same time.
+let temporary: string;
+const folders = (): string[] => readdirSync(temporary).filter((name) => name.startsWith("faultcore-"));
+
+beforeAll(() => {
+  temporary = mkdtempSync(join(tmpdir(), "faultcore-servers-"));
+  chmodSync(temporary, 0o755);
+  process.env["TMPDIR"] = temporary;
+});
+afterAll(() => {
+  delete process.env["TMPDIR"];
+  rmSync(temporary, { recursive: true, force: true });
+});
 
 describe("the throw-away servers", () => {
   it("runs a query on PostgreSQL and leaves nothing behind", async (context) => {
@@ -34,6 +50,21 @@ describe("the throw-away servers", () => {
     expect(folders()).toEqual(before);
   });
 
+  it("runs a query on MariaDB and leaves nothing behind", async (context) => {
+    const before = folders();
+    const server = await startMariadb();
+    if (server.skipped !== undefined) return context.skip(server.skipped);
+    {
+      await using running = server;
+      const connection = await mysql.createConnection(running.url);
+      const [rows] = await connection.query("select 1 + 1 as two");
+      await connection.end();
+      expect(rows).toEqual([{ two: 2 }]);
+    }
+    expect(await refused(server.port)).toBe(true);
+    expect(folders()).toEqual(before);
+  });
+
   it("sets and gets a key on Redis and leaves nothing behind", async (context) => {
     const before = folders();
     const server = await startRedis();
@@ -44,6 +75,34 @@ describe("the throw-away servers", () => {
       await client.set("key", "value");
       expect(await client.get("key")).toBe("value");
       await client.quit();
+    }
+    expect(await refused(server.port)).toBe(true);
+    expect(folders()).toEqual(before);
+  });
+
+  it("publishes on Mosquitto and leaves nothing behind", async (context) => {
+    const before = folders();
+    const server = await startMosquitto();
+    if (server.skipped !== undefined) return context.skip(server.skipped);
+    {
+      await using running = server;
+      const client = await mqtt.connectAsync(running.url);
+      await client.publishAsync("greetings", "hello", { qos: 1 });
+      await client.endAsync();
+    }
+    expect(await refused(server.port)).toBe(true);
+    expect(folders()).toEqual(before);
+  });
+
+  it("goes to NATS and back, in plain, and leaves nothing behind", async (context) => {
+    const before = folders();
+    const server = await startNats();
+    if (server.skipped !== undefined) return context.skip(server.skipped);
+    {
+      await using running = server;
+      const client = await connectNats({ servers: running.url, resolve: false });
+      await client.flush();
+      await client.close();
     }
     expect(await refused(server.port)).toBe(true);
     expect(folders()).toEqual(before);

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { START_LIMIT_MS, accepts, findProgram, serverUser, start } from "./start.ts";
+import { START_LIMIT_MS, accepts, findProgram, serverUser, start, writeKeyPair } from "./start.ts";
 import type { Server, Skipped } from "./start.ts";
 
 /** Debian keeps PostgreSQL's programs out of PATH, one folder per version: newest first. */
@@ -14,7 +14,8 @@ function debianPostgresFolders(): string[] {
 }
 
 /**
- * Starts PostgreSQL with an empty cluster: user `postgres`, no password, database `postgres`, TCP on 127.0.0.1 only.
+ * Starts PostgreSQL with an empty cluster: user `postgres`, no password, database `postgres`, TCP on 127.0.0.1 only, TLS for who
+ * asks for it, with the certificate of `localhost`.
  *
  * @example
  * const server = await startPostgres();
@@ -40,12 +41,16 @@ export async function startPostgres(): Promise<Server | Skipped> {
     rmSync(folder, { recursive: true, force: true });
     throw new Error(`initdb failed: ${made.error?.message ?? made.stderr}`);
   }
+  const { certificate, key } = writeKeyPair(folder, identity);
   const settings = [
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
     "listen_addresses=127.0.0.1",
     `unix_socket_directories=${folder}`,
+    "ssl=on",
+    `ssl_cert_file=${certificate}`,
+    `ssl_key_file=${key}`,
   ];
   return start({
     name: "PostgreSQL",

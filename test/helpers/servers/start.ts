@@ -1,9 +1,10 @@
 /** Starting a throw-away server on a free loopback port: gone when stopped, when the test fails and when the process exits. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, rmSync } from "node:fs";
+import { chownSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { localhost } from "../certificates.mjs";
 
 /** Why a server cannot be had. */
 export interface Skipped {
@@ -54,7 +55,9 @@ export function accepts(port: number): Promise<boolean> {
 export interface Plan {
   readonly name: string;
   readonly folder: string;
-  readonly command: (port: number) => { program: string; args: string[]; identity?: { uid: number; gid: number } };
+  readonly command: (port: number) => { program: string; args: string[]; identity?: { uid: number; gid: number }; env?: NodeJS.ProcessEnv };
+  /** Ends it at once, where SIGINT and SIGQUIT do not. */
+  readonly endSignal?: "SIGKILL";
   readonly ready: (port: number) => Promise<boolean>;
   readonly url: (port: number) => string;
 }
@@ -64,7 +67,7 @@ export async function start(plan: Plan): Promise<Server> {
   let child: ChildProcess | undefined;
   // Nothing can be awaited when the process exits: SIGQUIT is PostgreSQL's immediate shutdown, and ends Redis too.
   const cleanUp = (): void => {
-    child?.kill("SIGQUIT");
+    child?.kill(plan.endSignal ?? "SIGQUIT");
     rmSync(plan.folder, { recursive: true, force: true, maxRetries: 5 });
   };
   const onTerminate = (): never => process.exit(143);
@@ -77,7 +80,7 @@ export async function start(plan: Plan): Promise<Server> {
     if (running !== undefined && running.exitCode === null && running.signalCode === null) {
       const gone = new Promise((resolve) => running.once("close", resolve));
       // SIGINT is PostgreSQL's fast shutdown, and Redis leaves at once too.
-      running.kill("SIGINT");
+      running.kill(plan.endSignal ?? "SIGINT");
       const limit = setTimeout(() => running.kill("SIGKILL"), STOP_LIMIT_MS);
       await gone;
       clearTimeout(limit);
@@ -90,10 +93,10 @@ export async function start(plan: Plan): Promise<Server> {
     const deadline = Date.now() + START_LIMIT_MS;
     while (Date.now() < deadline) {
       const port = await freePort();
-      const { program, args, identity } = plan.command(port);
+      const { program, args, identity, env = process.env } = plan.command(port);
       output = "";
       let alive = true;
-      const started = spawn(program, args, { cwd: plan.folder, stdio: ["ignore", "pipe", "pipe"], ...identity });
+      const started = spawn(program, args, { cwd: plan.folder, stdio: ["ignore", "pipe", "pipe"], env, ...identity });
       child = started;
       const gone = (error?: Error): void => {
         alive = false;
@@ -108,13 +111,22 @@ export async function start(plan: Plan): Promise<Server> {
         }
         await delay(POLL_MS);
       }
-      if (!/address already in use/i.test(output)) break;
+      if (!/address already in use|eaddrinuse/i.test(output)) break;
     }
     throw new Error(`${plan.name} did not start: ${output.trim() || `nothing within ${START_LIMIT_MS} ms`}`);
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Puts the certificate of `localhost` and its key where a server finds them, for its own eyes only, as PostgreSQL insists. */
+export function writeKeyPair(folder: string, identity: { uid: number; gid: number } | undefined): { certificate: string; key: string } {
+  const files = { certificate: join(folder, "certificate.pem"), key: join(folder, "key.pem") };
+  writeFileSync(files.certificate, localhost.cert);
+  writeFileSync(files.key, localhost.key, { mode: 0o600 });
+  if (identity !== undefined) for (const file of Object.values(files)) chownSync(file, identity.uid, identity.gid);
+  return files;
 }
 
 /** The user that servers run as which refuse to be root, when we are. `wanted`: its name, if it exists. */
