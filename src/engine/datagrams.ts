@@ -18,9 +18,10 @@ import { lossModel } from "./faults/loss-model.ts";
 import { drawExtraCopies, duplicateDecision } from "./faults/packet-duplicate.ts";
 import { drawReorder, reorderDecision, ReorderHold } from "./faults/packet-reorder.ts";
 import { Link, rateDecision } from "./faults/rate.ts";
+import { faultBit } from "./packet-times.ts";
 import { ReleaseHeap, type Timed } from "./release-heap.ts";
 import { scaleDirection, Severity } from "./faults/schedule.ts";
-import type { DecisionSink, Direction, DirectionFaults, DrawKey, ReorderFault } from "./types.ts";
+import type { Decision, DecisionSink, Direction, DirectionFaults, DrawKey, ReorderFault } from "./types.ts";
 
 /** Small datagrams count as this many bytes of the queue: what a record of them costs. */
 const MIN_QUEUED_BYTES = 128;
@@ -42,6 +43,9 @@ export interface DatagramOptions {
 export interface Arrival<T> {
   readonly payload: T;
   readonly copy: number;
+  readonly sentNs: number;
+  /** The faults that acted on it, one bit each. */
+  readonly faults: number;
 }
 
 interface Packet<T> extends Timed, Arrival<T> {
@@ -108,7 +112,10 @@ export class DatagramDirection<T> {
     const extra = drawExtraCopies(this.#draws, position, faults.duplicate);
     if (extra > 0) onDecision?.(duplicateDecision(position, nowNs, bytes, extra));
     for (let copy = 0; copy <= extra; copy++) {
-      this.#send({ payload, copy, bytes, severity, faults, nowNs }, copy === 0 ? position : { ...position, split: copy });
+      this.#send(
+        { payload, copy, extra: copy === 0 ? extra : 0, bytes, severity, faults, nowNs },
+        copy === 0 ? position : { ...position, split: copy },
+      );
     }
   }
 
@@ -150,7 +157,7 @@ export class DatagramDirection<T> {
   }
 
   #send(sent: Sent<T>, at: Position): void {
-    const { payload, copy, bytes, severity, faults, nowNs } = sent;
+    const { payload, copy, extra, bytes, severity, faults, nowNs } = sent;
     const { windowBytes, onDecision } = this.#options;
     // Judged first and always: what the queue drops depends on timing, and the fate of later datagrams must not.
     const loss = this.#loss;
@@ -161,23 +168,28 @@ export class DatagramDirection<T> {
       onDecision?.(decisionAt(at, nowNs, bytes, limited ? "rate" : "latency", "queue full", 0));
       return;
     }
-    let sentNs = nowNs;
+    let acted = extra > 0 ? faultBit("packet_duplicate") : 0;
+    const tell = (decision: Decision): void => {
+      acted |= faultBit(decision.fault);
+      onDecision?.(decision);
+    };
+    let leavesNs = nowNs;
     if (limited) {
-      sentNs = this.#link.send(bytes, nowNs);
-      onDecision?.(rateDecision(at, nowNs, bytes, sentNs - nowNs));
+      leavesNs = this.#link.send(bytes, nowNs);
+      tell(rateDecision(at, nowNs, bytes, leavesNs - nowNs));
     }
     if (lost) {
-      onDecision?.(droppedDecision(at, nowNs, bytes, loss.cause));
+      tell(droppedDecision(at, nowNs, bytes, loss.cause));
       return;
     }
     const jitterNs = drawJitterNs(this.#draws, at, faults.jitterNs);
-    if (faults.latencyNs > 0) onDecision?.(latencyDecision(at, nowNs, bytes, faults.latencyNs));
-    if (faults.jitterNs > 0) onDecision?.(jitterDecision(at, nowNs, bytes, jitterNs));
+    if (faults.latencyNs > 0) tell(latencyDecision(at, nowNs, bytes, faults.latencyNs));
+    if (faults.jitterNs > 0) tell(jitterDecision(at, nowNs, bytes, jitterNs));
     const reorder = drawReorder(this.#draws, at, faults.reorder) ? faults.reorder : undefined;
-    if (reorder !== undefined) onDecision?.(reorderDecision(at, nowNs, bytes));
+    if (reorder !== undefined) tell(reorderDecision(at, nowNs, bytes));
     this.#queuedBytes += queuedBytes;
-    const arrivesNs = sentNs + faults.latencyNs + jitterNs;
-    this.#flying.add({ arrivesNs, sequence: this.#sequence++, payload, copy, queuedBytes, reorder });
+    const arrivesNs = leavesNs + faults.latencyNs + jitterNs;
+    this.#flying.add({ arrivesNs, sequence: this.#sequence++, payload, copy, sentNs: nowNs, faults: acted, queuedBytes, reorder });
   }
 }
 
@@ -187,6 +199,8 @@ const NOTHING: readonly never[] = [];
 interface Sent<T> {
   readonly payload: T;
   readonly copy: number;
+  /** Copies that follow it. */
+  readonly extra: number;
   readonly bytes: number;
   readonly severity: number;
   readonly faults: DirectionFaults;

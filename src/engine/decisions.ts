@@ -1,13 +1,13 @@
 /** Builds decisions: one place, so that every record has the same shape (and V8 one hidden class for them). */
 import type { Position } from "./draw.ts";
-import type { FaultName } from "./registry.ts";
+import type { CauseName } from "./registry.ts";
 import type { Decision } from "./types.ts";
 
 export function decisionAt(
   at: Position,
   atNs: number,
   bytes: number,
-  fault: FaultName,
+  fault: CauseName,
   decision: string,
   delayNs: number,
   code?: string,

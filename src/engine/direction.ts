@@ -20,6 +20,7 @@ import { type Feeder, Link } from "./faults/rate.ts";
 import { HeldLane } from "./held-lane.ts";
 import type { CopiesOf, FlowFailure, Lane } from "./lane.ts";
 import { TcpSender } from "./models/tcp-recovery.ts";
+import type { PacketTimes } from "./packet-times.ts";
 import { PacedLane } from "./paced-lane.ts";
 import { Packets } from "./packets.ts";
 import { scaleDirection } from "./faults/schedule.ts";
@@ -45,11 +46,15 @@ export interface DirectionOptions {
   readonly onDecision?: DecisionSink | undefined;
   /** The transmitter, if several flows share one; its rate and schedule then replace those given here. */
   readonly link?: SharedLink | undefined;
+  /** Measures what becomes of the packets. */
+  readonly times?: PacketTimes | undefined;
   readonly mss?: number | undefined;
   readonly idleSplitNs?: number | undefined;
 }
 
 export class DirectionEngine {
+  /** Told of what comes in; whoever passes the bytes on tells it when they leave. */
+  readonly times: PacketTimes | undefined;
   readonly #packets: Packets;
   readonly #draws: Draws;
   readonly #lane: Lane;
@@ -70,7 +75,9 @@ export class DirectionEngine {
   #closed = false;
 
   constructor(options: DirectionOptions) {
-    const { faults, onDecision, severityAt, rttNs } = options;
+    const { faults, severityAt, rttNs, times } = options;
+    const onDecision = times === undefined ? options.onDecision : marking(times, options.onDecision);
+    this.times = times;
     const link = options.link ?? new Link(faults.rateBps, severityAt);
     const draws = new Draws(options.key);
     const loss = lossModel(draws, faults);
@@ -116,6 +123,8 @@ export class DirectionEngine {
       const taken = this.#packets.take(bytes);
       // A full packet may end with these very bytes: the next one has the severity of its own arrival.
       if (fresh) this.#scale(severity);
+      if (fresh) this.times?.begin(this.#packets, nowNs);
+      this.times?.take(taken);
       if (fresh) this.#jitterNs = drawJitterNs(this.#draws, this.#packets, this.#scaled.jitterNs);
       this.#lane.add(taken, nowNs, this.#packets, fresh, this.#scaled.latencyNs + this.#jitterNs);
       if (fresh && this.#onDecision !== undefined) this.#report(this.#onDecision, taken, nowNs);
@@ -215,6 +224,14 @@ export class DirectionEngine {
     const extra = drawExtraCopies(this.#draws, this.#packets, duplicate);
     if (extra > 0) onDecision(duplicateDecision(this.#packets, nowNs, bytes, extra));
   }
+}
+
+/** Also tells which packets the decisions are about. */
+function marking(times: PacketTimes, onDecision: DecisionSink | undefined): DecisionSink {
+  return (decision) => {
+    times.mark(decision, decision.fault);
+    onDecision?.(decision);
+  };
 }
 
 /** The copies of a packet are drawn by its place alone: also the bytes that continue it are copied as often. */

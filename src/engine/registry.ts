@@ -25,3 +25,6 @@ export const FAULT_IDS = {
 
 /** Names of faults as events carry them: the policy field that caused the event, in snake_case as in files. */
 export type FaultName = keyof typeof FAULT_IDS;
+
+/** What events can be due to: a fault, or the option of a scope that resets connections. */
+export type CauseName = FaultName | "existing_connections";

@@ -5,7 +5,7 @@
  * rates are bits per second (`…Bps`), `Infinity` where there is none. The engine never reads a clock: `nowNs` comes in.
  */
 
-import type { FaultName } from "./registry.ts";
+import type { CauseName } from "./registry.ts";
 
 /** 0 = app → peer, 1 = peer → app. */
 export const UPLINK = 0;
@@ -146,13 +146,14 @@ export interface FlowFaults {
 export interface Decision {
   readonly atNs: number;
   readonly direction: Direction;
-  /** Position: see design §7. For connect attempts `exchange` is -1 and `cell` is the number of the attempt; for lookups it is -2. */
+  /** Position: see design §7. For connect attempts `exchange` is -1 and `cell` is the number of the attempt; for lookups it is -2, for
+   * connections that a scope drops as it begins, -3. */
   readonly exchange: number;
   readonly cell: number;
   readonly split: number;
   /** Bytes of the packet that were known when the decision was made. */
   readonly bytes: number;
-  readonly fault: FaultName;
+  readonly fault: CauseName;
   /** What was decided, e.g. `delay`, `lost x2`, `lost`, `recovered`, `ETIMEDOUT`. Deterministic. */
   readonly decision: string;
   /** Delay that this decision adds, ns; 0 where it adds none; Infinity for an open-ended hold. */

@@ -6,6 +6,7 @@
  * ended, nothing new is decided or recorded; uplink datagrams keep the process alive until they have left, downlink ones never do.
  */
 import { DatagramDirection } from "../engine/datagrams.ts";
+import type { Arrival } from "../engine/datagrams.ts";
 import { decisionAt } from "../engine/decisions.ts";
 import { Draws } from "../engine/draw.ts";
 import { connectErrorCode, type ConnectionErrorCode } from "../engine/faults/connection-error.ts";
@@ -13,6 +14,8 @@ import { mutates, PayloadMutation } from "../engine/faults/payload-mutation.ts";
 import type { Link } from "../engine/faults/rate.ts";
 import { SessionBudget } from "../engine/faults/session-budget.ts";
 import type { Severity } from "../engine/faults/schedule.ts";
+import { measureOne } from "../engine/packet-times.ts";
+import type { MeasureSink } from "../engine/packet-times.ts";
 import type { DecisionSink, Direction, DirectionFaults, DrawKey, FlowFaults } from "../engine/types.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { DeadlineClock } from "../internal/deadline-clock.ts";
@@ -57,6 +60,10 @@ export interface DatagramBindingOptions {
   /** Transmitters that the scope's flows share, one a direction; undefined: the flow has its own. */
   readonly links: readonly [up: Link, down: Link] | undefined;
   readonly record: DecisionSink;
+  /** Where it goes how long datagrams were really kept. */
+  readonly measures: MeasureSink;
+  /** Called when nothing of the binding is in force or on its way any more, perhaps more than once. */
+  readonly over: () => void;
 }
 
 export class DatagramBinding {
@@ -80,10 +87,18 @@ export class DatagramBinding {
       uplink,
       { ...options, record },
       ({ bytes }) => port.transmit(bytes!),
-      () => port.drained(),
+      () => {
+        port.drained();
+        this.#checkOver();
+      },
     );
-    this.#down = new Lane(clocks.down, DOWNLINK, downlink, { ...options, record }, ({ bytes, datagram }) =>
-      port.deliver(bytes!, datagram.tag),
+    this.#down = new Lane(
+      clocks.down,
+      DOWNLINK,
+      downlink,
+      { ...options, record },
+      ({ bytes, datagram }) => port.deliver(bytes!, datagram.tag),
+      () => this.#checkOver(),
     );
     this.#budget = sessionBudget && new SessionBudget(sessionBudget, clocks.up.nowNs());
   }
@@ -109,18 +124,32 @@ export class DatagramBinding {
     this.#live = false;
     this.#up.detach();
     this.#down.detach();
+    this.#checkOver();
+  }
+
+  /** The scope was aborted: what is on its way arrives now. */
+  abort(): void {
+    this.detach();
+    this.#up.flush();
+    this.#down.flush();
   }
 
   /** The socket was closed: nothing arrives any more; what was sent still leaves. */
   close(): void {
     this.detach();
     this.#down.abandon();
+    this.#checkOver();
   }
 
   /** The process ends, or has waited long enough: what has not left is lost. */
   abandon(): void {
     this.close();
     this.#up.abandon();
+    this.#checkOver();
+  }
+
+  #checkOver(): void {
+    if (!this.#live && this.#up.pending === 0 && this.#down.pending === 0) this.#options.over();
   }
 
   /** `session_budget`: a datagram beyond it is lost; the first one also does what the policy says. */
@@ -159,7 +188,8 @@ class Lane implements Waiter {
   readonly #engine: DatagramDirection<Held>;
   readonly #mutation: PayloadMutation | undefined;
   readonly #release: (held: Held) => void;
-  readonly #drained: (() => void) | undefined;
+  readonly #drained: () => void;
+  readonly #measures: MeasureSink;
   #abandoned = false;
 
   constructor(
@@ -168,7 +198,7 @@ class Lane implements Waiter {
     faults: DirectionFaults,
     options: DatagramBindingOptions,
     release: (held: Held) => void,
-    drained?: () => void,
+    drained: () => void,
   ) {
     const { key, record, severity, windowBytes, links } = options;
     const { mutation } = options.faults;
@@ -176,6 +206,7 @@ class Lane implements Waiter {
     this.direction = direction;
     this.#release = release;
     this.#drained = drained;
+    this.#measures = options.measures;
     this.#engine = new DatagramDirection({ direction, faults, key, windowBytes, severity, onDecision: record, link: links?.[direction] });
     this.#mutation = mutates(mutation, direction)
       ? new PayloadMutation({ fault: mutation, key, onDecision: record, severityAt: (nowNs) => severity.at(nowNs) })
@@ -212,15 +243,38 @@ class Lane implements Waiter {
     // Its buffers are the program's: whatever waits, or is sent by us, needs bytes of its own. A copy may have overtaken it.
     const sentByUs = !goesOn || arrived.some((arrival) => arrival !== last && arrival.payload === held);
     if (held.bytes === undefined && (this.#engine.pending > 0 || sentByUs)) held.bytes = datagram.take();
-    for (const arrival of arrived) if (!goesOn || arrival !== last) this.#release(arrival.payload);
+    for (const arrival of arrived) {
+      if (!goesOn || arrival !== last) this.#pass(arrival);
+      else this.#measure(arrival);
+    }
     this.#clock.schedule(this, this.#engine.nextAtNs());
     return goesOn;
   }
 
   fire(nowNs: number): void {
-    for (const { payload } of this.#engine.advance(nowNs)) this.#release(payload);
+    const dueNs = this.deadlineNs;
+    const arrived = this.#engine.advance(nowNs);
+    if (arrived.length > 0 && dueNs > 0) this.#measures.late(Math.max(0, nowNs - dueNs));
+    for (const arrival of arrived) this.#pass(arrival);
     this.#clock.schedule(this, this.#engine.nextAtNs());
-    if (this.#engine.pending === 0) this.#drained?.();
+    if (this.#engine.pending === 0) this.#drained();
+  }
+
+  /** What is on its way arrives now, in the order in which it would have. */
+  flush(): void {
+    if (this.pending === 0) return;
+    this.#clock.cancel(this);
+    for (const arrival of this.#engine.advance(Number.MAX_VALUE)) this.#pass(arrival);
+    this.#drained();
+  }
+
+  #pass(arrival: Arrival<Held>): void {
+    this.#measure(arrival);
+    this.#release(arrival.payload);
+  }
+
+  #measure({ sentNs, faults }: Arrival<Held>): void {
+    if (faults !== 0) measureOne(this.#measures, faults, this.#clock.nowNs() - sentNs);
   }
 
   detach(): void {

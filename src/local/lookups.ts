@@ -8,6 +8,8 @@
 import type { Decision } from "../engine/types.ts";
 import { lookupDelayDecision, lookupFailureDecision } from "../engine/faults/dns.ts";
 import type { LookupErrorCode, LookupPlan } from "../engine/faults/dns.ts";
+import { faultBit, measureOne } from "../engine/packet-times.ts";
+import type { MeasureSink } from "../engine/packet-times.ts";
 import { DeadlineClock } from "../internal/deadline-clock.ts";
 import type { Waiter } from "../internal/deadline-clock.ts";
 
@@ -22,10 +24,10 @@ export class LookupWaits {
   readonly #waits = new Map<number, Set<LookupWait>>();
 
   /** Carries a plan out for one lookup of a scope. */
-  begin(scope: number, plan: LookupPlan, record: Record): LookupWait {
+  begin(scope: number, plan: LookupPlan, record: Record, measures: MeasureSink): LookupWait {
     const waits = this.#waits.get(scope) ?? new Set();
     this.#waits.set(scope, waits);
-    const wait = new LookupWait(this.#clock, plan, record, () => {
+    const wait = new LookupWait(this.#clock, plan, { record, measures }, () => {
       waits.delete(wait);
       if (waits.size === 0 && this.#waits.get(scope) === waits) this.#waits.delete(scope);
     });
@@ -48,17 +50,19 @@ export class LookupWait implements Waiter {
   deadlineNs = 0;
   readonly #clock: DeadlineClock;
   readonly #plan: LookupPlan;
-  readonly #record: Record;
+  readonly #told: { readonly record: Record; readonly measures: MeasureSink };
+  /** When it began to wait. */
+  #sinceNs = 0;
   readonly #over: () => void;
   /** What happens when the time has come, and what when the scope ends before. */
   #due: (() => void) | undefined;
   #released: (() => void) | undefined;
   #isOver = false;
 
-  constructor(clock: DeadlineClock, plan: LookupPlan, record: Record, over: () => void) {
+  constructor(clock: DeadlineClock, plan: LookupPlan, told: { record: Record; measures: MeasureSink }, over: () => void) {
     this.#clock = clock;
     this.#plan = plan;
-    this.#record = record;
+    this.#told = told;
     this.#over = over;
   }
 
@@ -92,14 +96,18 @@ export class LookupWait implements Waiter {
   release(): void {
     const released = this.#released;
     this.cancel();
-    if (released !== undefined) nextTick(released);
+    if (released === undefined) return;
+    this.#measure(this.#clock.nowNs());
+    nextTick(released);
   }
 
   fire(nowNs: number): void {
     const due = this.#due;
     const { failure } = this.#plan;
+    this.#told.measures.late(nowNs - this.deadlineNs);
+    this.#measure(nowNs);
     this.cancel();
-    if (failure !== undefined) this.#record(lookupFailureDecision(nowNs, failure));
+    if (failure !== undefined) this.#told.record(lookupFailureDecision(nowNs, failure));
     // A turn of its own: what the program's callback throws must not stop the clock.
     if (due !== undefined) nextTick(due);
   }
@@ -107,7 +115,12 @@ export class LookupWait implements Waiter {
   #wait(afterNs: number, due: () => void, released: () => void): void {
     this.#due = due;
     this.#released = released;
-    this.#clock.schedule(this, this.#clock.nowNs() + afterNs);
+    this.#sinceNs = this.#clock.nowNs();
+    this.#clock.schedule(this, this.#sinceNs + afterNs);
+  }
+
+  #measure(nowNs: number): void {
+    measureOne(this.#told.measures, faultBit("dns"), nowNs - this.#sinceNs);
   }
 
   #finish(): void {

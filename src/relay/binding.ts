@@ -2,12 +2,14 @@
 import { DirectionEngine } from "../engine/direction.ts";
 import { Draws } from "../engine/draw.ts";
 import { timeoutDecision } from "../engine/faults/timeout.ts";
+import { faultBit, measureOne, PacketTimes } from "../engine/packet-times.ts";
 import { Severity } from "../engine/faults/schedule.ts";
 import type { Decision, Direction, DirectionFaults, DrawKey } from "../engine/types.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { judgeTargets } from "../policy/targets.ts";
 import type { CompiledPolicy, TargetDecision } from "../policy/types.ts";
 import type { Binding } from "../table/flows.ts";
+import { ScopeMeasures } from "../table/measures.ts";
 import { countScope, readScope } from "../table/scopes.ts";
 import type { ScopeRow } from "../table/scopes.ts";
 import type { RelayContext } from "./context.ts";
@@ -26,12 +28,14 @@ export class FlowBinding {
   readonly boundAtNs: number;
   up: DirectionEngine | undefined;
   down: DirectionEngine | undefined;
+  readonly measures: ScopeMeasures;
   readonly #context: RelayContext;
 
   /** `bornAtNs`: when the flow was connected, if this binding's scope opened it. */
   constructor(context: RelayContext, binding: Binding, { policy, row }: Judged, bornAtNs: number | undefined) {
     this.#context = context;
     this.scope = binding.scope;
+    this.measures = new ScopeMeasures(context.table, binding.scope);
     this.flowHash = binding.flowHash;
     this.policy = policy;
     this.key = { seed: row.seed, flowHash: binding.flowHash };
@@ -55,7 +59,8 @@ export class FlowBinding {
     const severityAt = this.severity.constant ? undefined : (atNs: number): number => this.severity.at(atNs);
     const shared = rateShare === "scope" && faults.rateBps !== Infinity;
     const link = shared ? this.#context.link(this.scope, direction, faults.rateBps, severityAt) : undefined;
-    return new DirectionEngine({ direction, faults, key, rttNs, severityAt, link, onDecision: (decision) => this.record(decision) });
+    const times = new PacketTimes(this.measures);
+    return new DirectionEngine({ direction, faults, key, rttNs, severityAt, link, times, onDecision: (decision) => this.record(decision) });
   }
 
   /** `timeout.connect` of a connect that begins now. */
@@ -72,9 +77,12 @@ export class FlowBinding {
     return this.severity.constant || this.severity.acts(new Draws(this.key), "timeout", nowNs);
   }
 
-  recordReceiveTimeout(nowNs: number): void {
-    const { recvNs } = this.policy.faults.timeout;
-    this.record(timeoutDecision({ direction: DOWNLINK, exchange: 0, cell: 0, split: 0 }, nowNs, recvNs ?? 0));
+  /** The receive timeout that ended at `deadlineNs` is over. */
+  recordReceiveTimeout(nowNs: number, deadlineNs: number): void {
+    const { recvNs = 0 } = this.policy.faults.timeout;
+    this.record(timeoutDecision({ direction: DOWNLINK, exchange: 0, cell: 0, split: 0 }, nowNs, recvNs));
+    this.measures.late(nowNs - deadlineNs);
+    measureOne(this.measures, faultBit("timeout"), recvNs + nowNs - deadlineNs);
   }
 
   record(decision: Decision): void {

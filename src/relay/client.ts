@@ -19,6 +19,9 @@ import { KnownPolicies } from "./known-policies.ts";
 import { MAX_UNACCEPTED_LEGS } from "./protocol.ts";
 import type { BoundMessage, CloseKind, DialMessage, FromRelay } from "./protocol.ts";
 
+/** A relay answers in a millisecond, and a busy one later. */
+const SETTLE_MS = 1000;
+
 export interface ClientListener {
   events(events: readonly FlowEvent[]): void;
   bound(message: BoundMessage): void;
@@ -58,8 +61,13 @@ export class RelayClient implements RelayListener, FlowOwner {
   }
 
   releaseScope(scope: number): void {
-    if (this.host.running) this.host.post({ type: "release", scope });
+    if (this.host.running) this.host.post({ type: "release", scope, abort: false });
     else this.#listener.released(scope);
+  }
+
+  /** A scope that has ended is aborted: nothing of it waits any longer. */
+  abortScope(scope: number): void {
+    this.host.post({ type: "release", scope, abort: true });
   }
 
   // ── flows ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -133,6 +141,13 @@ export class RelayClient implements RelayListener, FlowOwner {
     this.#pings.push(callback);
     this.host.hold();
     this.host.post({ type: "ping" });
+  }
+
+  /** Blocks until the relay has carried out everything that was said to it; for `SETTLE_MS` at most. */
+  settle(): void {
+    let answered = false;
+    this.whenAlive(() => (answered = true));
+    this.host.drainUntil(() => answered, SETTLE_MS);
   }
 
   #answerPings(count: number, alive: boolean): void {

@@ -8,12 +8,18 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { connectTimeoutDecision, planConnect } from "../engine/connect.ts";
 import type { ConnectPlan } from "../engine/connect.ts";
+import { faultBit, measureOne } from "../engine/packet-times.ts";
+import { DOWNLINK } from "../engine/types.ts";
+import type { Decision } from "../engine/types.ts";
 import type { Waiter } from "../internal/deadline-clock.ts";
 import { createWaiter } from "../internal/deadline-clock.ts";
+import type { ScopeMeasures } from "../table/measures.ts";
 import type { RelayContext } from "./context.ts";
 import { RelayFlow } from "./flow.ts";
 import type { DialMessage, Endpoint } from "./protocol.ts";
 import { errnoOf } from "./sockets.ts";
+
+const isFailure = ({ code, fault }: Decision): boolean => code !== undefined && (fault === "connection_error" || fault === "timeout");
 
 const LEG_WAIT_NS = 5e9;
 /** Node adds this to the message of an error that the kernel gave at once. */
@@ -25,6 +31,12 @@ export class Dial {
   readonly #message: DialMessage;
   readonly #waiters: Waiter[] = [];
   #plan: ConnectPlan | undefined;
+  /** The scope that the plan is of, where its measurements go, and which of its faults delay the dial and the answer. */
+  #scope = 0;
+  #measures: ScopeMeasures | undefined;
+  #faults: { readonly there: number; readonly back: number } = { there: 0, back: 0 };
+  /** The real verdict is there, and travels back. */
+  #verdict: (() => void) | undefined;
   #dialled = false;
   #peerReady = false;
   // Kept from the instant of the accept: a peer that resets at once has no addresses any more when the verdict leaves.
@@ -51,10 +63,19 @@ export class Dial {
         severityAt: (afterNs) => binding.severity.at(message.startNs + afterNs),
       });
       this.#plan = plan;
-      for (const decision of plan.decisions) binding.record({ ...decision, atNs: message.startNs + decision.atNs });
+      this.#scope = binding.scope;
+      this.#measures = binding.measures;
+      this.#faults = faultsOf(plan);
+      const record = (decision: Decision): void => binding.record({ ...decision, atNs: message.startNs + decision.atNs });
+      // A failure is recorded when it happens: the program may give up before. Loss acts from the start.
+      for (const decision of plan.decisions) if (!isFailure(decision)) record(decision);
       if (plan.error !== undefined) {
-        const { code, atNs } = plan.error;
-        this.#at(atNs, () => this.#fail(errnoOf(code), true, false, undefined));
+        const { code, atNs, fault } = plan.error;
+        this.#at(atNs, () => {
+          for (const decision of plan.decisions) if (isFailure(decision) && decision.fault === fault) record(decision);
+          this.#measure(faultBit(fault), message.startNs);
+          this.#fail(errnoOf(code), true, false, undefined);
+        });
       } else this.#at(plan.dialAfterNs, () => this.#dial());
       if (plan.timeoutAtNs !== undefined) this.#at(plan.timeoutAtNs, () => this.#connectTimedOut());
     }
@@ -67,7 +88,10 @@ export class Dial {
   }
 
   #waitUntil(deadlineNs: number, fire: () => void): void {
-    const waiter = createWaiter(fire);
+    const waiter = createWaiter((nowNs) => {
+      this.#measures?.late(nowNs - deadlineNs);
+      fire();
+    });
     this.#waiters.push(waiter);
     if (deadlineNs <= this.#context.clock.nowNs()) fire();
     else this.#context.clock.schedule(waiter, deadlineNs);
@@ -87,10 +111,37 @@ export class Dial {
   /** The scope ended: a connect that would never have been let through is dialled now. */
   release(): void {
     if (this.#over || this.#dialled || this.#plan?.error?.fault !== "packet_loss") return;
+    this.#dropPlan();
+    this.#dial();
+  }
+
+  /** The scope was aborted: a connect that waits is dialled or answered now, and nothing is held of the flow. */
+  abort(scope: number): void {
+    if (this.#scope === scope && !this.#over) {
+      this.#dropPlan();
+      if (this.#verdict === undefined) this.#dial();
+      else this.#verdict();
+    }
+    this.flow.abortScope(scope);
+  }
+
+  #dropPlan(): void {
     this.#cancel();
     this.#plan = undefined;
-    this.#dial();
     this.#waitUntil(this.#context.clock.nowNs() + LEG_WAIT_NS, () => this.#legOverdue());
+  }
+
+  /** The real verdict came at `sinceNs`, and travels back for so long. */
+  #answer(sinceNs: number, delayNs: number, tell: () => void): void {
+    this.#verdict = () => {
+      this.#measure(this.#faults.back, sinceNs);
+      tell();
+    };
+    this.#waitUntil(sinceNs + delayNs, this.#verdict);
+  }
+
+  #measure(faults: number, sinceNs: number): void {
+    if (this.#measures !== undefined) measureOne(this.#measures, faults, this.#context.clock.nowNs() - sinceNs);
   }
 
   #dial(): void {
@@ -98,6 +149,7 @@ export class Dial {
     this.#dialled = true;
     const { address, port, family, localAddress, localPort } = this.#message;
     const dialledNs = this.#context.clock.nowNs();
+    this.#measure(this.#faults.there, this.#message.startNs);
     const peer = connect({
       host: address,
       port,
@@ -120,7 +172,7 @@ export class Dial {
       this.#local = { address: peer.localAddress ?? "", port: peer.localPort ?? 0, family: peer.localFamily ?? "" };
       this.#remote = { address: peer.remoteAddress ?? "", port: peer.remotePort ?? 0, family: peer.remoteFamily ?? "" };
       this.flow.peerConnected(this.#context.roundTrips.note(address, port, nowNs - dialledNs));
-      this.#waitUntil(nowNs + (this.#plan?.reportDelayNs ?? 0), () => {
+      this.#answer(nowNs, this.#plan?.reportDelayNs ?? 0, () => {
         this.#peerReady = true;
         this.#complete();
       });
@@ -133,7 +185,7 @@ export class Dial {
     const errno = error.errno ?? errnoOf("ECONNREFUSED");
     // What the kernel refuses at once never was on the network, so nothing delays the answer.
     const delayNs = sync ? 0 : (this.#plan?.reportDelayNs ?? 0);
-    this.#waitUntil(this.#context.clock.nowNs() + delayNs, () => this.#fail(errno, false, sync, local));
+    this.#answer(this.#context.clock.nowNs(), delayNs, () => this.#fail(errno, false, sync, local));
   }
 
   #complete(): void {
@@ -148,6 +200,7 @@ export class Dial {
     const binding = this.flow.current;
     const timeoutNs = this.#plan?.timeoutAtNs ?? 0;
     binding?.record(connectTimeoutDecision(this.#message.attempt, this.#context.clock.nowNs(), timeoutNs));
+    this.#measure(faultBit("timeout"), this.#message.startNs);
     this.#fail(errnoOf("ETIMEDOUT"), true, false, undefined);
   }
 
@@ -179,4 +232,16 @@ export class Dial {
     this.#over = true;
     this.#cancel();
   }
+}
+
+/** Which faults of a plan delay the dial, and which the answer. */
+function faultsOf({ decisions }: ConnectPlan): { readonly there: number; readonly back: number } {
+  let [there, back] = [0, 0];
+  for (const decision of decisions) {
+    if (isFailure(decision)) continue;
+    // An answer that is lost costs another SYN.
+    if (decision.direction === DOWNLINK && (decision.fault === "latency" || decision.fault === "jitter")) back |= faultBit(decision.fault);
+    else there |= faultBit(decision.fault);
+  }
+  return { there, back };
 }

@@ -4,6 +4,7 @@ import type { FlowBinding } from "./binding.ts";
 import { errnoOf } from "./sockets.ts";
 
 export interface FirstUseFailure {
+  readonly scope: number;
   readonly errno: number;
   readonly atNs: number;
 }
@@ -17,5 +18,5 @@ export function rollFirstUse(binding: FlowBinding | undefined, nowNs: number): F
   if (failure === undefined) return undefined;
   binding.record(failure.decision);
   // The bytes travel up, the reset travels down.
-  return { errno: errnoOf(failure.code), atNs: nowNs + (uplink.latencyNs + downlink.latencyNs) * severity };
+  return { scope: binding.scope, errno: errnoOf(failure.code), atNs: nowNs + (uplink.latencyNs + downlink.latencyNs) * severity };
 }

@@ -119,11 +119,28 @@ export class FlowBindings {
     return wasCurrent;
   }
 
-  #detach(binding: FlowBinding, nowNs: number): void {
-    if (this.current === binding) {
-      this.#flow.leaving(nowNs);
-      this.current = undefined;
+  /** The scope was aborted: what it holds leaves now. Returns whether that was the current one. */
+  abort(scope: number, nowNs: number): boolean {
+    const wasCurrent = this.current?.scope === scope;
+    for (const binding of this.#held) {
+      if (binding.scope !== scope) continue;
+      this.#letGo(binding, nowNs);
+      this.#flow.uplink.abort(binding.up, nowNs);
+      this.#flow.downlink.abort(binding.down, nowNs);
+      this.#leaveIfDrained(binding);
     }
+    return wasCurrent;
+  }
+
+  /** The binding decides nothing more. */
+  #letGo(binding: FlowBinding, nowNs: number): void {
+    if (this.current !== binding) return;
+    this.#flow.leaving(nowNs);
+    this.current = undefined;
+  }
+
+  #detach(binding: FlowBinding, nowNs: number): void {
+    this.#letGo(binding, nowNs);
     this.#flow.uplink.detach(binding.up, nowNs);
     this.#flow.downlink.detach(binding.down, nowNs);
     this.#leaveIfDrained(binding);

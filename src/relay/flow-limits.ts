@@ -131,6 +131,13 @@ export class FlowLimits {
     if (code !== undefined) this.#flow.endWith(code);
   }
 
+  /** The scope that ended the flow was aborted: the failure waits for its time no longer. */
+  hasten(scope: number): void {
+    if (!this.over || this.#binding?.scope !== scope) return;
+    this.#failsAtNs = -Infinity;
+    if (this.#failure.heapIndex >= 0) this.drained();
+  }
+
   /** The program sent something into the silence: TCP does not try for ever. */
   unacknowledged(nowNs: number): void {
     if (this.#patience.heapIndex < 0) this.#clock.schedule(this.#patience, nowNs + GIVE_UP_NS);

@@ -12,8 +12,10 @@ import { createWaiter } from "../internal/deadline-clock.ts";
 import type { RelayContext } from "./context.ts";
 import { EarlyArrivals } from "./early.ts";
 import { rollFirstUse } from "./first-use.ts";
+import type { FirstUseFailure } from "./first-use.ts";
 import { FlowBindings } from "./flow-bindings.ts";
-import { FlowLimits } from "./flow-limits.ts";
+import { FlowCutOff } from "./flow-cut-off.ts";
+import type { CuttableFlow } from "./flow-cut-off.ts";
 import { FlowStages } from "./flow-stages.ts";
 import { endLeg, failLeg, resetLeg } from "./leg-end.ts";
 import { FIN, RESET, endOf } from "./pipe-end.ts";
@@ -23,11 +25,11 @@ import { Pipe } from "./pipe.ts";
 import type { DialMessage } from "./protocol.ts";
 import { ReceiveTimeout } from "./receive-timeout.ts";
 import { ServerName } from "./server-name.ts";
-import { errnoOf, resetSocket, whenWritten } from "./sockets.ts";
+import { errnoOf, resetSocket } from "./sockets.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { isTls } from "../table/flows.ts";
 
-export class RelayFlow implements PipeOwner {
+export class RelayFlow implements PipeOwner, CuttableFlow {
   readonly dial: DialMessage;
   readonly #context: RelayContext;
   readonly uplink: Pipe;
@@ -49,22 +51,21 @@ export class RelayFlow implements PipeOwner {
   readonly #serverName: ServerName;
   readonly receiveTimeout: ReceiveTimeout;
   readonly #early = new EarlyArrivals();
-  readonly #limits: FlowLimits;
+  readonly #cutOff: FlowCutOff;
   readonly #up: FlowStages;
   readonly #down: FlowStages;
   #governedBy: FlowBinding | undefined;
-  #cutOff = false;
-  /** While a first-use error is on its way nothing moves. */
-  #discarding = false;
+  /** While it is on its way nothing moves. */
+  #firstUse: FirstUseFailure | undefined;
 
   constructor(context: RelayContext, dial: DialMessage) {
     this.dial = dial;
     this.#context = context;
     this.uplink = new Pipe(this, context.clock, context.windowBytes);
     this.downlink = new Pipe(this, context.clock, context.windowBytes);
-    this.receiveTimeout = new ReceiveTimeout(context, dial.flow, () => this.#receiveTimedOut());
+    this.receiveTimeout = new ReceiveTimeout(context, dial.flow, (deadlineNs) => this.#receiveTimedOut(deadlineNs));
     this.#serverName = new ServerName(context.table, dial.flow);
-    this.#limits = new FlowLimits(this, context.clock);
+    this.#cutOff = new FlowCutOff(this, context.clock);
     const isTlsFlow = (): boolean => isTls(context.table, dial.flow);
     this.#up = new FlowStages(UPLINK, this.uplink, context.clock, isTlsFlow);
     this.#down = new FlowStages(DOWNLINK, this.downlink, context.clock, isTlsFlow);
@@ -121,13 +122,13 @@ export class RelayFlow implements PipeOwner {
   /** The program is told that it is connected: its bytes may flow. */
   establish(): void {
     this.established = true;
-    this.#limits.establish();
+    this.#cutOff.establish();
     for (const { atNs, what } of this.#early.take()) {
       if (Buffer.isBuffer(what)) this.#pushDownlink(what, atNs);
       else this.#endDownlink(what, atNs);
     }
     this.downlink.pump(this.#context.clock.nowNs());
-    if (!this.#cutOff) this.peer?.resume();
+    if (!this.isCutOff()) this.peer?.resume();
     this.leg?.resume();
   }
 
@@ -135,17 +136,16 @@ export class RelayFlow implements PipeOwner {
     const nowNs = this.#context.clock.nowNs();
     // Who writes on after a failure that it has not read yet gets the reset that TCP would send.
     if (this.failed) resetSocket(this.leg);
-    const serverName = this.#limits.over ? undefined : this.#serverName.take(chunk, this.uplinkBytes);
+    const serverName = this.#cutOff.isOver ? undefined : this.#serverName.take(chunk, this.uplinkBytes);
     if (serverName !== undefined && this.#bindings.nameServer(serverName, this.#peerRttNs, nowNs)) this.#rollFirstUse(nowNs);
     let rest = chunk;
-    while (!this.#limits.over) {
+    while (!this.#cutOff.isOver) {
       const next = this.#bindings.nextBefore(this.uplinkBytes + rest.length);
       if (next === undefined) break;
       const before = Math.max(0, next.offset - this.uplinkBytes);
       if (before > 0) this.#pushUplink(rest.subarray(0, before), nowNs);
       rest = rest.subarray(before);
-      this.#up.flush(nowNs);
-      this.#down.flush(nowNs);
+      this.flushStages(nowNs);
       this.#bindings.bind(next, this.#peerRttNs);
       this.receiveTimeout.disarm();
       this.#rollFirstUse(nowNs);
@@ -158,19 +158,19 @@ export class RelayFlow implements PipeOwner {
     if (chunk.length === 0) return;
     const offset = this.uplinkBytes;
     this.uplinkBytes += chunk.length;
-    this.#checkLive(nowNs);
-    if (this.failed || this.#discarding || this.peer === undefined || (this.peer.destroyed && !this.#cutOff)) return;
+    this.checkLive(nowNs);
+    if (this.failed || this.#firstUse !== undefined || this.peer === undefined || (this.peer.destroyed && !this.isCutOff())) return;
     const recvNs = this.current?.recvNs(nowNs);
     if (recvNs !== undefined) this.receiveTimeout.sent(offset + chunk.length, nowNs, recvNs);
-    const passed = this.#limits.admit(UPLINK, chunk.length, nowNs);
+    const passed = this.#cutOff.admit(UPLINK, chunk.length, nowNs);
     if (passed > 0) this.#up.push(chunk.subarray(0, passed), nowNs);
-    if (this.#limits.over) this.#isOver(passed < chunk.length, nowNs);
+    this.#cutOff.check(passed < chunk.length, nowNs);
     this.#reportStuck();
   }
 
   #fromPeer(chunk: Buffer): void {
     const nowNs = this.#context.clock.nowNs();
-    this.#checkLive(nowNs);
+    this.checkLive(nowNs);
     if (this.established) {
       this.#pushDownlink(chunk, nowNs);
       return;
@@ -180,20 +180,18 @@ export class RelayFlow implements PipeOwner {
   }
 
   #pushDownlink(chunk: Buffer, nowNs: number): void {
-    if (this.#discarding || this.legClosed) return;
+    if (this.#firstUse !== undefined || this.legClosed) return;
     this.#govern();
-    const passed = this.#limits.admit(DOWNLINK, chunk.length, nowNs);
+    const passed = this.#cutOff.admit(DOWNLINK, chunk.length, nowNs);
     if (passed > 0) this.#down.push(chunk.subarray(0, passed), nowNs);
-    if (this.#limits.over) this.#isOver(false, nowNs);
+    this.#cutOff.check(false, nowNs);
   }
-
-  // ── limits: half_open, session_budget ───────────────────────────────────────────────────────────────────────────────────
 
   /** The binding in force has changed, perhaps: its limits and byte stages take over. */
   #govern(): void {
     if (this.#governedBy === this.current) return;
     this.#governedBy = this.current;
-    this.#limits.govern(this.current);
+    this.#cutOff.govern(this.current);
     this.#up.govern(this.current);
     this.#down.govern(this.current);
   }
@@ -204,45 +202,14 @@ export class RelayFlow implements PipeOwner {
     this.#down.release(nowNs);
   }
 
-  /** A limit was reached: what passed it leaves, nothing else moves. `unheard`: the program has sent more than that. */
-  #isOver(unheard: boolean, nowNs: number): void {
-    if (!this.#cutOff) {
-      this.#cutOff = true;
-      this.#up.flush(nowNs);
-      this.#down.flush(nowNs);
-      this.uplink.source = undefined;
-      this.downlink.source = undefined;
-      this.peer?.pause();
-      // It is read until the program has sent something that nobody acknowledges.
-      this.leg?.resume();
-      this.#checkDrained();
-    }
-    if (!unheard) return;
-    this.#limits.unacknowledged(nowNs);
-    this.leg?.pause();
-  }
-
   /** Whether a limit was reached. */
   isCutOff(): boolean {
-    return this.#cutOff;
+    return this.#cutOff.isCut;
   }
 
-  #checkDrained(): void {
-    const { uplink, downlink } = this;
-    if (!this.#cutOff || this.failed || uplink.held > 0) return;
-    whenWritten(this.peer, () => {
-      if (this.programClosed) {
-        this.#tearDown();
-        return;
-      }
-      if (downlink.held === 0) whenWritten(this.leg, () => this.#limits.drained());
-    });
-  }
-
-  durationOver(nowNs: number): void {
-    this.#checkLive(nowNs);
-    this.#limits.expire(nowNs);
-    if (this.#limits.over) this.#isOver(false, nowNs);
+  flushStages(nowNs: number): void {
+    this.#up.flush(nowNs);
+    this.#down.flush(nowNs);
   }
 
   endWith(code: string): void {
@@ -276,19 +243,19 @@ export class RelayFlow implements PipeOwner {
       this.#down.peerReleased();
     }
     this.#bindings.leaveDrained();
-    this.#checkDrained();
+    this.#cutOff.checkDrained();
   }
 
   /** The scope's first bytes are discarded, and both ends are reset. */
   #rollFirstUse(nowNs: number): void {
     const failure = rollFirstUse(this.current, nowNs);
     if (failure === undefined) return;
-    this.#discarding = true;
+    this.#firstUse = failure;
     const waiter = createWaiter(() => this.fail(failure.errno, true));
     this.#context.clock.schedule(waiter, failure.atNs);
   }
 
-  #checkLive(nowNs: number): void {
+  checkLive(nowNs: number): void {
     if (this.#bindings.checkLive(nowNs)) this.receiveTimeout.disarm();
     this.#govern();
   }
@@ -299,13 +266,19 @@ export class RelayFlow implements PipeOwner {
     this.#govern();
   }
 
+  /** The relay was told that a scope was aborted: what it holds leaves now, and a failure that it has decided comes now. */
+  abortScope(scope: number): void {
+    if (this.#bindings.abort(scope, this.#context.clock.nowNs())) this.receiveTimeout.disarm();
+    this.#govern();
+    this.#cutOff.hasten(scope);
+    if (this.#firstUse?.scope === scope) this.fail(this.#firstUse.errno, true);
+  }
+
   #legEnd(end: PipeEnd): void {
     this.legEnded = true;
     const nowNs = this.#context.clock.nowNs();
-    if (this.#cutOff) {
-      // It does not reach the peer, and nobody acknowledges it.
-      if (end.reset || this.programClosed || this.failed) this.#tearDown();
-      else this.#limits.unacknowledged(nowNs);
+    if (this.isCutOff()) {
+      this.#cutOff.legEnded(end.reset, nowNs);
       return;
     }
     this.#up.flush(nowNs);
@@ -324,7 +297,7 @@ export class RelayFlow implements PipeOwner {
   }
 
   #endDownlink(end: PipeEnd, nowNs: number): void {
-    if (this.#cutOff) return;
+    if (this.isCutOff()) return;
     this.#down.flush(nowNs);
     if (end.reset) this.uplink.destroy();
     if (!this.downlink.end(end, this.current?.down, nowNs) && end.reset) this.#resetLeg(end.errno, false);
@@ -346,9 +319,9 @@ export class RelayFlow implements PipeOwner {
     this.fail(errnoOf(code), true);
   }
 
-  #receiveTimedOut(): void {
+  #receiveTimedOut(deadlineNs: number): void {
     if (this.current === undefined) return;
-    this.current.recordReceiveTimeout(this.#context.clock.nowNs());
+    this.current.recordReceiveTimeout(this.#context.clock.nowNs(), deadlineNs);
     this.fail(errnoOf("ETIMEDOUT"), true);
   }
 
@@ -377,10 +350,10 @@ export class RelayFlow implements PipeOwner {
   /** The connect attempt is over without a connection. */
   abandon(): void {
     this.peer?.destroy();
-    this.#tearDown();
+    this.tearDown();
   }
 
-  #tearDown(): void {
+  tearDown(): void {
     this.failed = true;
     resetSocket(this.leg);
     resetSocket(this.peer);
@@ -392,7 +365,7 @@ export class RelayFlow implements PipeOwner {
     this.uplink.destroy();
     this.downlink.destroy();
     this.receiveTimeout.disarm();
-    this.#limits.stop();
+    this.#cutOff.stop();
     this.#up.destroy();
     this.#down.destroy();
   }
@@ -405,9 +378,9 @@ export class RelayFlow implements PipeOwner {
       return;
     }
     this.downlink.destroy();
-    if (this.#cutOff) {
-      if (this.failed || reset) this.#tearDown();
-      else this.#checkDrained();
+    if (this.isCutOff()) {
+      if (this.failed || reset) this.tearDown();
+      else this.#cutOff.checkDrained();
     } else if (reset) this.#legEnd(RESET);
     else if (this.legEnded) {
       this.#dropLeg();

@@ -140,6 +140,17 @@ export class RelayHost {
     }
   }
 
+  /** Takes in what the relay says until the condition holds or the time is up. Blocks the thread meanwhile. */
+  drainUntil(condition: () => boolean, timeoutMs: number): void {
+    const until = clockNs() + timeoutMs * 1e6;
+    const nothing = new Int32Array(new SharedArrayBuffer(4));
+    for (;;) {
+      this.drain();
+      if (condition() || clockNs() >= until) return;
+      Atomics.wait(nothing, 0, 0, 1);
+    }
+  }
+
   /** Keeps the process alive until as many `drop`s. */
   hold(): void {
     if (this.#holders++ === 0) this.#worker?.ref();

@@ -29,6 +29,8 @@ interface Lane {
   pending: number;
   /** Bytes that the engine released and that an earlier lane still blocks. */
   ready: number;
+  /** The scope was aborted: the engine is not asked any more. */
+  aborted: boolean;
 }
 
 export class Pipe implements Waiter {
@@ -97,23 +99,23 @@ export class Pipe implements Waiter {
   #laneFor(engine: DirectionEngine | undefined): Lane {
     const last = this.#lanes.at(-1);
     if (last !== undefined && last.engine === engine) return last;
-    const lane: Lane = { engine, pending: 0, ready: 0 };
+    const lane: Lane = { engine, pending: 0, ready: 0, aborted: false };
     this.#lanes.push(lane);
     return lane;
   }
 
   fire(nowNs: number): void {
-    this.pump(nowNs);
+    this.pump(nowNs, this.deadlineNs);
   }
 
-  /** Moves everything that may leave by now, and sets the next deadline. */
-  pump(nowNs: number): void {
+  /** Moves everything that may leave by now, and sets the next deadline. `dueNs`: when the first of it was due, if it waited for a time. */
+  pump(nowNs: number, dueNs: number = this.heapIndex < 0 ? Infinity : this.deadlineNs): void {
     let next = Infinity;
     let released = 0;
     let gaveUp: string | undefined;
     const lanes = this.#lanes;
     for (const lane of lanes) {
-      if (lane.engine === undefined) continue;
+      if (lane.engine === undefined || lane.aborted) continue;
       lane.ready += lane.engine.advance(nowNs);
       next = Math.min(next, lane.engine.nextAtNs());
       gaveUp ??= lane.engine.failure()?.code;
@@ -121,6 +123,8 @@ export class Pipe implements Waiter {
     while (lanes.length > 0) {
       const lane = lanes[0] as Lane;
       const bytes = Math.min(lane.ready, lane.pending);
+      if (bytes > 0 && released === 0) this.#owner.releasing();
+      if (bytes > 0 && lane.engine !== undefined) this.#measure(lane.engine, bytes, released === 0 ? dueNs : Infinity);
       lane.ready -= bytes;
       lane.pending -= bytes;
       released += bytes;
@@ -138,10 +142,15 @@ export class Pipe implements Waiter {
     this.#throttle();
   }
 
+  #measure({ times }: DirectionEngine, bytes: number, dueNs: number): void {
+    const leftNs = this.#clock.nowNs();
+    times?.leave(bytes, leftNs, dueNs <= leftNs ? leftNs - dueNs : undefined);
+  }
+
   #finish(): void {
     if (this.#end === undefined || this.#endDone || this.held > 0) return;
     const lane = this.#lanes.at(-1);
-    if (lane?.engine !== undefined && !lane.engine.ended()) return;
+    if (lane?.engine !== undefined && !lane.aborted && !lane.engine.ended()) return;
     this.#endDone = true;
     this.#owner.ended(this, this.#end);
   }
@@ -150,7 +159,6 @@ export class Pipe implements Waiter {
     const sink = this.sink;
     let left = bytes;
     this.held -= bytes;
-    this.#owner.releasing();
     sink?.cork();
     while (left > 0) {
       const chunk = this.#chunks[this.#firstChunk] as Buffer;
@@ -211,6 +219,19 @@ export class Pipe implements Waiter {
     engine.detach(nowNs);
     // New bytes come after these in order, without a delay of their own.
     if (last?.engine === engine && this.#end === undefined) this.#laneFor(undefined);
+    this.pump(nowNs);
+  }
+
+  /** A scope was aborted: everything that it holds leaves now, as soon as what is before it has left. */
+  abort(engine: DirectionEngine | undefined, nowNs: number): void {
+    if (engine === undefined) return;
+    this.detach(engine, nowNs);
+    for (const lane of this.#lanes) {
+      if (lane.engine !== engine) continue;
+      lane.ready = lane.pending;
+      lane.aborted = true;
+    }
+    engine.abandon();
     this.pump(nowNs);
   }
 

@@ -68,10 +68,11 @@ export interface ClosedMessage {
   readonly reset: boolean;
 }
 
-/** A scope ended. */
+/** A scope ended. `abort`: what it holds or delays goes on at once; that may also come later than the end. */
 export interface ReleaseMessage {
   readonly type: "release";
   readonly scope: number;
+  readonly abort: boolean;
 }
 
 /** Say so when everything that the program wrote has left: `written` has the byte counts of the sockets that are still open. */

@@ -18,12 +18,14 @@ export class ReceiveTimeout {
   #deadlineNs = Infinity;
   readonly #requests = new Map<number, number>();
   readonly #deferred = new Set<number>();
-  readonly #expire: () => void;
+  readonly #expire: (deadlineNs: number) => void;
   readonly #ask: () => void;
+  /** The one that the program's side is asked about. */
+  #askedNs = 0;
   /** Bytes came back that may have been no answer. */
   #doubtful = false;
 
-  constructor(context: RelayContext, flow: number, expire: () => void) {
+  constructor(context: RelayContext, flow: number, expire: (deadlineNs: number) => void) {
     this.#clock = context.clock;
     this.#table = context.table;
     this.#flow = flow;
@@ -57,15 +59,16 @@ export class ReceiveTimeout {
 
   #due(nowNs: number): void {
     if (this.#doubtful && this.#deadlineNs <= nowNs) {
+      this.#askedNs = this.#deadlineNs;
       this.#deadlineNs = Infinity;
       this.#ask();
-    } else this.#expire();
+    } else this.#expire(this.#waiter.deadlineNs);
   }
 
   /** What the program's side said. */
   answer(waiting: boolean): void {
     this.#doubtful = false;
-    if (waiting) this.#expire();
+    if (waiting) this.#expire(this.#askedNs);
   }
 
   /** An HTTP/2 request waits for its first header. */

@@ -155,7 +155,7 @@ export class Relay implements RelayContext {
         this.post({ type: "pong" });
         return;
       case "release":
-        this.#release(message.scope);
+        this.#release(message.scope, message.abort);
         return;
       case "flush":
         this.#flushes.add(message);
@@ -175,8 +175,10 @@ export class Relay implements RelayContext {
     if (this.#backlog.length > 0 && !this.#working) process.nextTick(() => this.#work());
   }
 
-  #release(scope: number): void {
+  #release(scope: number, abort: boolean): void {
     this.#ended.add(scope);
+    // Of all flows: what only waits for its time no longer counts as the scope's.
+    if (abort) for (const dial of this.#dials.values()) dial.abort(scope);
     for (const flow of this.#scopes.get(scope) ?? []) {
       this.#dials.get(flow.dial.flow)?.release();
       flow.releaseScope(scope);

@@ -12,6 +12,7 @@ import type { CompiledPolicy } from "../policy/types.ts";
 import type { UseKind } from "../policy/registry.ts";
 import type { ScopeRecord } from "../scope/record.ts";
 import type { Caller, Datagram, DatagramFlow, DatagramPeer, DatagramPort, DatagramRouter } from "../steer/router.ts";
+import { ScopeMeasures } from "../table/measures.ts";
 import { countScope, isLive, readScope } from "../table/scopes.ts";
 import { judgeDatagrams, nameFlow, noteSkipped } from "./flow-names.ts";
 import type { Named } from "./flow-names.ts";
@@ -20,7 +21,7 @@ import { recordLocal } from "./local-events.ts";
 import type { LocalEventHost } from "./local-events.ts";
 import type { Lookups } from "./lookups.ts";
 import type { RuntimeOptions } from "./options.ts";
-import type { Captured } from "./router.ts";
+import type { Captured } from "./routed-flow.ts";
 import { isLimited } from "./uses.ts";
 
 /** How long `process.exit()` waits for datagrams that were sent. */
@@ -38,7 +39,8 @@ export interface DatagramHost extends LocalEventHost {
 export class Datagrams implements DatagramRouter {
   readonly #host: DatagramHost;
   #clocks: DatagramClocks | undefined;
-  readonly #bound = new Map<ScopeRecord, Set<DatagramBinding>>();
+  /** The bindings of a scope that are in force, or have datagrams on their way. */
+  readonly #bound = new WeakMap<ScopeRecord, Set<DatagramBinding>>();
   readonly #links = new WeakMap<ScopeRecord, readonly [up: Link, down: Link]>();
 
   constructor(host: DatagramHost) {
@@ -76,29 +78,30 @@ export class Datagrams implements DatagramRouter {
     const { flowHash } = named.key;
     const severity = new Severity(policy.faults.schedule, row.anchorNs);
     this.#clocks ??= new DatagramClocks(this.#host.options.precision);
-    const binding = new DatagramBinding(this.#clocks, port, {
+    const bound = this.#bound.get(record) ?? new Set();
+    const binding: DatagramBinding = new DatagramBinding(this.#clocks, port, {
       faults: policy.faults,
       key: { seed: row.seed, flowHash },
       severity,
       windowBytes: this.#host.options.windowBytes,
       links: this.#sharedLinks(record, severity),
       record: (decision) => recordLocal(this.#host, { ...decision, scope: ref, flowHash }),
+      measures: new ScopeMeasures(this.#host.table(), ref),
+      over: () => bound.delete(binding),
     });
-    const bound = this.#bound.get(record) ?? new Set();
     this.#bound.set(record, bound);
     bound.add(binding);
     return binding;
   }
 
-  unbind(record: ScopeRecord, binding: DatagramBinding): void {
-    this.#bound.get(record)?.delete(binding);
-  }
-
   /** What is decided keeps its times; nothing new is faulted. */
   scopeEnded(record: ScopeRecord): void {
-    const bound = this.#bound.get(record);
-    this.#bound.delete(record);
-    for (const binding of bound ?? []) binding.detach();
+    for (const binding of this.#bound.get(record) ?? []) binding.detach();
+  }
+
+  /** What is on its way arrives now. */
+  abort(record: ScopeRecord): void {
+    for (const binding of this.#bound.get(record) ?? []) binding.abort();
   }
 
   /** `process.exit()`: what was sent leaves at its time, if that is soon; what does not is lost. */
@@ -215,7 +218,6 @@ class RoutedDatagrams implements DatagramFlow {
     const record = this.#record;
     this.#record = undefined;
     if (binding === undefined || record === undefined) return;
-    this.#router.unbind(record, binding);
     binding.detach();
     if (binding.pending > 0) this.#earlier.add(binding);
     this.#binding = undefined;

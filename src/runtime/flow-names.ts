@@ -25,11 +25,19 @@ export interface Named {
   used: boolean;
 }
 
-/** Names a flow within a scope and remembers what stands behind the name. */
-export function nameFlow(record: ScopeRecord, { hostname, known, address, port }: FlowTarget, threadPath: string): Named {
+/**
+ * Names a flow within a scope and remembers what stands behind the name. `existing`: the scope does not govern it, since it was there before;
+ * it takes no number from those that come.
+ */
+export function nameFlow(
+  record: ScopeRecord,
+  { hostname, known, address, port }: FlowTarget,
+  threadPath: string,
+  existing: boolean = false,
+): Named {
   // Never by a name that was looked up: what is known of an address depends on what ran before.
   const target = record.targetKey(hostname ?? address, port, isLoopback(address));
-  const ordinal = record.nextFlowOrdinal(target);
+  const ordinal = existing ? -1 - record.nextFlowOrdinal(`${target} existing`) : record.nextFlowOrdinal(target);
   const flowHash = hashFlowKey({
     policyKeyHash: record.policy.keyHash,
     scopeOrdinal: record.ordinal,

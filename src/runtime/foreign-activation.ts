@@ -21,7 +21,7 @@ export class ForeignActivation {
     const row = activation && readScope(table, activation.ref);
     if (activation === undefined || row === undefined) return undefined;
     const policy = deserialize(activation.body) as CompiledPolicy;
-    this.#record = new ScopeRecord({ ref: activation.ref, policy, fields: {}, ordinal: row.ordinal, seed: row.seed });
+    this.#record = new ScopeRecord({ ref: activation.ref, policy, fields: {}, ordinal: row.ordinal, seed: row.seed, ofProcess: true });
     return this.#record;
   }
 }

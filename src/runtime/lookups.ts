@@ -13,6 +13,7 @@ import type { UseKind } from "../policy/registry.ts";
 import { judgeLookup } from "../policy/targets.ts";
 import type { FlowInfo, ScopeRecord } from "../scope/record.ts";
 import type { Lookup, LookupFate, LookupKind } from "../steer/router.ts";
+import { ScopeMeasures } from "../table/measures.ts";
 import { countScope, readScope } from "../table/scopes.ts";
 import { HostNames } from "./host-names.ts";
 import { recordLocal } from "./local-events.ts";
@@ -76,6 +77,7 @@ export class Lookups {
     const severity = new Severity(schedule, row.anchorNs);
     const plan = planLookup(dns, kind, { seed: row.seed, flowHash }, severity, clockNs());
     if (plan.delayNs === 0 && plan.failure === undefined) return undefined;
-    return this.#waits.begin(ref, plan, (decision) => recordLocal(this.#host, { ...decision, scope: ref, flowHash }));
+    const measures = new ScopeMeasures(table, ref);
+    return this.#waits.begin(ref, plan, (decision) => recordLocal(this.#host, { ...decision, scope: ref, flowHash }), measures);
   }
 }

@@ -5,33 +5,22 @@
  * times or other scopes.
  */
 import { clockNs } from "../internal/clock.ts";
-import type { FlowClient, FlowKey } from "../relay/flow-client.ts";
-import { currentScope, enterHere, here, isAnswer, runAnswer, runHere } from "../scope/frames.ts";
+import type { FlowKey } from "../relay/flow-client.ts";
+import { currentScope, currentShield, enterHere, here, isAnswer, runAnswer, runHere } from "../scope/frames.ts";
+import type { Shield } from "../scope/frames.ts";
+import { latestScope } from "../scope/record.ts";
 import type { ScopeRecord } from "../scope/record.ts";
-import type { Caller, CloseKind, DialRequest, Lookup, LookupKind, Origin, Plaintext, Router, SteeredFlow } from "../steer/router.ts";
-import { FlowPlaintext, mutating } from "./flow-plaintext.ts";
+import type { Caller, DialRequest, Lookup, LookupKind, Origin, Router, SteeredFlow } from "../steer/router.ts";
+import { dropExisting, isIgnored, listIgnored } from "./existing-connections.ts";
 import { mayTouch, nameFlow, noteSkipped } from "./flow-names.ts";
-import type { Named } from "./flow-names.ts";
-import type { KnownName } from "./host-names.ts";
 import type { LocalEventHost } from "./local-events.ts";
 import type { RouterHost } from "./router-host.ts";
-import { OpenRequests, noteSharing } from "./sharing.ts";
+import { RoutedFlow } from "./routed-flow.ts";
+import type { Captured, FlowOrigin } from "./routed-flow.ts";
+import { Unsteered } from "./unsteered.ts";
 import { isLimited } from "./uses.ts";
 
 const UNBOUND: FlowKey = { scope: 0, flowHash: 0n, ordinal: 0 };
-
-interface FlowOrigin extends Origin {
-  readonly record: ScopeRecord | undefined;
-  /** Whether the policy governs this connect; undefined: it has not been judged. */
-  governed: boolean | undefined;
-  /** The same for all addresses that one connect() tries. */
-  named: Named | undefined;
-}
-
-export interface Captured {
-  /** null: shielded. */
-  readonly record: ScopeRecord | null | undefined;
-}
 
 const [NOBODY, SHIELDED]: readonly [Captured, Captured] = [{ record: undefined }, { record: null }];
 
@@ -43,8 +32,8 @@ export class FlowRouter implements Router {
   readonly isAnswer: Router["isAnswer"] = isAnswer;
   readonly #host: RouterHost;
   readonly #flows = new Set<RoutedFlow>();
-  readonly #unsteered = new WeakMap<ScopeRecord, WeakSet<object>>();
-  readonly #callers = new WeakMap<ScopeRecord, Captured>();
+  readonly #unsteered = new Unsteered();
+  readonly #callers = new WeakMap<ScopeRecord | Shield, Captured>();
 
   constructor(host: RouterHost) {
     this.#host = host;
@@ -74,7 +63,14 @@ export class FlowRouter implements Router {
     this.#host.beforeConnect();
     const record = this.governing();
     if (record === undefined && !this.#host.steerAll) return undefined;
-    const origin: FlowOrigin = { attempts: 0, record, governed: undefined, named: undefined };
+    const origin: FlowOrigin = {
+      attempts: 0,
+      record,
+      shield: currentShield(),
+      since: latestScope(),
+      governed: undefined,
+      named: undefined,
+    };
     return origin;
   }
 
@@ -108,6 +104,7 @@ export class FlowRouter implements Router {
     );
     flow.record = key === undefined ? undefined : record;
     flow.user = record;
+    flow.shield = origin.shield;
     flow.governed = origin.governed ?? true;
     flow.named = origin.named;
     this.#flows.add(flow);
@@ -132,18 +129,33 @@ export class FlowRouter implements Router {
   caller(socket?: object): Caller {
     const scope = currentScope();
     const record = scope === undefined && socket !== undefined ? this.#host.ownerOf(socket) : scope;
-    if (!record) return record === null ? SHIELDED : NOBODY;
-    if (!this.#callers.has(record)) this.#callers.set(record, { record });
-    return this.#callers.get(record)!;
+    if (record === undefined) return NOBODY;
+    const shield = record === null ? currentShield() : undefined;
+    const holder = record ?? shield;
+    if (holder === undefined) return SHIELDED;
+    if (!this.#callers.has(holder)) this.#callers.set(holder, { record, shield });
+    return this.#callers.get(holder)!;
+  }
+
+  /** A scope begins. */
+  scopeBegan(record: ScopeRecord): void {
+    dropExisting(record, this.#flows, this.#host);
   }
 
   /** Binds a flow to whoever uses it now. `request`: the use begins a request. */
   use(flow: RoutedFlow, offset: () => number, request: boolean, captured?: Captured): void {
     const record = this.governing(captured);
-    if (record !== undefined && isLimited(record.policy)) this.#countUse(record, flow, request);
+    if (record !== undefined && isIgnored(record, flow)) this.#ignore(record, flow);
+    else if (record !== undefined && isLimited(record.policy)) this.#countUse(record, flow, request);
     else flow.governed = true;
+    flow.shield = captured?.shield;
     flow.user = record;
     this.#bind(flow, flow.governed ? record : undefined, offset);
+  }
+
+  #ignore(record: ScopeRecord, flow: RoutedFlow): void {
+    flow.governed = false;
+    if (flow.named?.record !== record) flow.named = listIgnored(record, flow, this.#host.threadPath());
   }
 
   /** A request of a multiplexed connection governs it again. */
@@ -190,108 +202,6 @@ export class FlowRouter implements Router {
 
   unsteeredUse(socket: object, caller: Caller | undefined): void {
     const record = this.governing(caller as Captured | undefined);
-    if (record === undefined) return;
-    let seen = this.#unsteered.get(record);
-    if (seen === undefined) this.#unsteered.set(record, (seen = new WeakSet()));
-    if (seen.has(socket)) return;
-    seen.add(socket);
-    record.unsteered++;
-    this.#host.warnUnsteered();
-  }
-}
-
-class RoutedFlow implements SteeredFlow {
-  readonly #router: FlowRouter;
-  readonly #request: DialRequest;
-  readonly hostname: string | undefined;
-  /** Where the program asked for an address: the name that it was looked up by. */
-  readonly known: KnownName | undefined;
-  readonly address: string;
-  readonly port: number;
-  client!: FlowClient;
-  /** The scope that the flow is bound to. */
-  record: ScopeRecord | undefined;
-  /** The scope that used the flow last, and whether its policy governs that use. */
-  user: ScopeRecord | undefined;
-  governed = true;
-  /** What the flow was called last. */
-  named: Named | undefined;
-  #plaintext: FlowPlaintext | undefined;
-  readonly #requests = new OpenRequests();
-
-  constructor(router: FlowRouter, request: DialRequest, known: KnownName | undefined) {
-    this.#router = router;
-    this.#request = request;
-    this.known = known;
-    this.hostname = request.hostname;
-    this.address = request.address;
-    this.port = request.port;
-  }
-
-  bytesWritten(): number {
-    return this.#request.bytesWritten();
-  }
-
-  useBy(caller: Caller, offset: () => number, request: boolean): void {
-    // Nothing has come back to the live scope's bytes yet: what comes may be its answer, and is governed by the next one.
-    if (this.user?.live === true && this.#request.isWaiting()) noteSharing(this.user, this.#router.governing(caller as Captured));
-    this.#router.use(this, offset, request, caller as Captured);
-  }
-
-  arm(offset: number, tls: boolean): void {
-    this.client.arm(offset, tls);
-  }
-
-  plaintext(): Plaintext | undefined {
-    const named = mutating(this) ? this.named : undefined;
-    if (named === undefined && this.#plaintext === undefined) return undefined;
-    this.#plaintext ??= new FlowPlaintext(this.#router.events);
-    this.#plaintext.bind(named);
-    return this.#plaintext;
-  }
-
-  setKeepAlive(enable: boolean, delaySeconds: number): void {
-    this.client.setKeepAlive(enable, delaySeconds);
-  }
-
-  startTls(offset: number): void {
-    this.client.startTls(offset);
-  }
-
-  requestOpened(request: number): void {
-    this.#requests.opened(request, this.record);
-    this.client.reply(request, true);
-  }
-
-  requestAnswered(request: number): void {
-    this.client.reply(request, false);
-  }
-
-  requestClosed(request: number): void {
-    this.client.reply(request, false);
-    const next = this.#requests.closed(request);
-    if (next !== undefined) this.#router.resume(this, next);
-  }
-
-  finIsGenuine(): boolean {
-    return this.client.finIsGenuine();
-  }
-
-  wasReset(): boolean {
-    return this.client.wasReset();
-  }
-
-  whenAlive(callback: (alive: boolean) => void): void {
-    this.client.whenAlive(callback);
-  }
-
-  storedError(): { errno: number; injected: boolean } {
-    return this.client.storedError();
-  }
-
-  closed(how: CloseKind): void {
-    this.#plaintext?.stop();
-    this.#router.closed(this);
-    this.client.close(how);
+    if (record !== undefined && this.#unsteered.note(record, socket)) this.#host.warnUnsteered();
   }
 }

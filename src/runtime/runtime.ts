@@ -18,9 +18,8 @@ import { createScopeApi } from "../scope/api.ts";
 import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
 import type { ScopeHost } from "../scope/manager.ts";
-import type { ScopeRecord } from "../scope/record.ts";
-import { activationRef, endScope, freeScope, openScope, scopeCounters, setActivation } from "../table/scopes.ts";
-import type { ScopeCounters } from "../table/scopes.ts";
+import type { RowCounters, ScopeRecord } from "../scope/record.ts";
+import { activationRef, endScope, freeScope, openScope, setActivation } from "../table/scopes.ts";
 import { PolicyTable } from "../table/table.ts";
 import { Datagrams } from "./datagram-router.ts";
 import type { DatagramHost } from "./datagram-router.ts";
@@ -33,6 +32,7 @@ import type { RuntimeOptions } from "./options.ts";
 import { patchNode } from "./patch-node.ts";
 import type { PatchedNode } from "./patch-node.ts";
 import { FlowRouter } from "./router.ts";
+import { rowCounters } from "./row-counters.ts";
 import type { RouterHost } from "./router-host.ts";
 import { randomSeed, seedFromEnvironment } from "./seed.ts";
 import { showEvent } from "./show-event.ts";
@@ -190,6 +190,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
 
   began(record: ScopeRecord): void {
     this.#records.set(record.ref, record);
+    this.router.scopeBegan(record);
   }
 
   end(record: ScopeRecord): void {
@@ -199,12 +200,21 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     this.datagrams.scopeEnded(record);
   }
 
-  counters(record: ScopeRecord): ScopeCounters {
-    return record.finalCounters ?? scopeCounters(this.table(), record.ref);
+  abort(record: ScopeRecord): void {
+    this.#client?.abortScope(record.ref);
+    this.datagrams.abort(record);
+  }
+
+  counters(record: ScopeRecord): RowCounters {
+    return record.finalCounters ?? rowCounters(this.table(), record.ref);
   }
 
   drain(): void {
     this.#client?.host.drain();
+  }
+
+  settle(): void {
+    this.#client?.settle();
   }
 
   // ── activation ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -249,7 +259,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   released(ref: number): void {
     const record = this.#records.get(ref);
     if (record === undefined) return;
-    record.finalCounters = scopeCounters(this.table(), ref);
+    record.finalCounters = rowCounters(this.table(), ref);
     this.#records.delete(ref);
     freeScope(this.table(), ref);
     this.#client?.policies.drop(record.policy);

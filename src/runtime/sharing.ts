@@ -17,6 +17,10 @@ export class OpenRequests {
     this.#requests.set(request, record);
   }
 
+  scopes(): Iterable<ScopeRecord | undefined> {
+    return this.#requests.values();
+  }
+
   /** Returns the scope that governs the connection again, if that changes. */
   closed(request: number): ScopeRecord | undefined {
     const latest = [...this.#requests.keys()].at(-1);

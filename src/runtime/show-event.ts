@@ -1,5 +1,6 @@
 /** From a decision of the relay to an event as users see it. */
 import { LOOKUP_EXCHANGE } from "../engine/faults/dns.ts";
+import { EXISTING_EXCHANGE } from "./existing-connections.ts";
 import type { FlowEvent } from "../engine/types.ts";
 import type { FaultEvent, ScopeRecord } from "../scope/record.ts";
 
@@ -25,5 +26,6 @@ export function showEvent(event: FlowEvent, record: ScopeRecord, runStartNs: num
 
 function positionText({ exchange, cell, split }: FlowEvent): string {
   if (exchange === LOOKUP_EXCHANGE) return "lookup";
+  if (exchange === EXISTING_EXCHANGE) return "existing";
   return exchange < 0 ? `connect.${cell}` : `${exchange}.${cell}.${split}`;
 }

@@ -2,6 +2,7 @@
 import { FaultcoreError } from "../errors.ts";
 import type { PolicyFields } from "../policy/fields.ts";
 import type { ScopeManager } from "./manager.ts";
+import type { ActivationOptions } from "./options.ts";
 import type { Applicable, Policies } from "./policies.ts";
 import type { FaultEvent, ScopeRecord } from "./record.ts";
 import { buildReport } from "./report.ts";
@@ -33,14 +34,16 @@ export interface Activation extends Disposable, AsyncDisposable {
 export class OpenActivation implements Activation {
   readonly #manager: ScopeManager;
   readonly #policies: Policies;
+  readonly #options: ActivationOptions;
   #applicable: Applicable;
   #record: ScopeRecord;
 
-  constructor(manager: ScopeManager, policies: Policies, nameOrFields: string | PolicyFields) {
+  constructor(manager: ScopeManager, policies: Policies, nameOrFields: string | PolicyFields, options: ActivationOptions) {
     this.#manager = manager;
     this.#policies = policies;
+    this.#options = options;
     this.#applicable = policies.required(nameOrFields, "activate()");
-    this.#record = manager.openActivation(this.#applicable.policy, this.#applicable.fields);
+    this.#record = manager.openActivation(this.#applicable, options);
   }
 
   get active(): boolean {
@@ -54,7 +57,7 @@ export class OpenActivation implements Activation {
     }
     const applicable = this.#policies.required(nameOrFields, "update()");
     const replaced = this.#record;
-    this.#record = this.#manager.openActivation(applicable.policy, applicable.fields, replaced);
+    this.#record = this.#manager.openActivation(applicable, this.#options, replaced);
     this.#applicable = applicable;
     this.#manager.end(replaced);
   }

@@ -6,6 +6,7 @@ import type { EffectApi } from "./effect-types.ts";
 import type { FaultScope } from "./fault-scope.ts";
 import type { FaultOptions } from "./fault.ts";
 import type { FaultListener, StopListening } from "./on-fault.ts";
+import type { ActivationOptions, ScopeOptions } from "./options.ts";
 import type { FaultWrapper } from "./wrap.ts";
 
 /** The public functions that select and apply policies, and observe what they do. */
@@ -82,7 +83,7 @@ export interface ScopeApi extends EffectApi {
    * @example
    * const user = await withFaults({ latency: "50ms" }, () => client.getUser("1"));
    */
-  withFaults<R>(nameOrFields: string | PolicyFields, fn: () => R): R;
+  withFaults<R>(nameOrFields: string | PolicyFields, fn: () => R, options?: ScopeOptions): R;
 
   /**
    * One application of a policy with its report, events and an abort signal. Nothing happens before `run`.
@@ -93,7 +94,7 @@ export interface ScopeApi extends EffectApi {
    * await scope.run(() => client.getUser("1"));
    * console.log(scope.report().injected);
    */
-  faultScope(nameOrFields: string | PolicyFields): FaultScope;
+  faultScope(nameOrFields: string | PolicyFields, options?: ScopeOptions): FaultScope;
 
   /**
    * Runs `fn` where no scope around it and no activation applies, until its work is over (by the rules of `fault()`). Scopes that are opened
@@ -113,7 +114,7 @@ export interface ScopeApi extends EffectApi {
    * @example
    * using outage = activate({ connectionError: { kind: "refused" } });
    */
-  activate(nameOrFields: string | PolicyFields): Activation;
+  activate(nameOrFields: string | PolicyFields, options?: ActivationOptions): Activation;
 
   /**
    * Between tests: ends all scopes, activations and `withoutFaults`, also those of abandoned work, and all selections; clears policies and

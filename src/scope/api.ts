@@ -12,7 +12,8 @@ import { Faults } from "./fault.ts";
 import { isInjected } from "./is-injected.ts";
 import type { ScopeManager } from "./manager.ts";
 import { FaultFeed } from "./on-fault.ts";
-import { Policies, checkFunction, refuseSecond } from "./policies.ts";
+import { ACTIVATION_OPTIONS, SCOPE_OPTIONS, checkOptions } from "./options.ts";
+import { Policies, checkFunction } from "./policies.ts";
 import type { PolicySource } from "./policies.ts";
 import type { FaultEvent } from "./record.ts";
 import { runSpan } from "./run-span.ts";
@@ -57,23 +58,23 @@ export function createScopeApi({ manager, registry }: { manager: ScopeManager; r
     dns: (lookups) => effects.dns(lookups),
     sessionBudget: (budget) => effects.sessionBudget(budget),
     payloadMutation: (mutation) => effects.payloadMutation(mutation),
-    withFaults: (nameOrFields, fn) => {
+    withFaults: (nameOrFields, fn, options = {}) => {
       checkFunction(fn, "withFaults()");
-      const { policy, fields } = policies.required(nameOrFields, "withFaults()");
-      const record = manager.open(policy, fields);
+      checkOptions("withFaults()", options, SCOPE_OPTIONS);
+      const record = manager.open(policies.required(nameOrFields, "withFaults()"), options);
       return applySelected(manager, contexts, record, manager.span(record), fn);
     },
-    faultScope: (nameOrFields, ...rest: readonly unknown[]) => {
-      refuseSecond("faultScope()", rest);
-      return new OpenFaultScope(manager, contexts, policies.required(nameOrFields, "faultScope()"));
+    faultScope: (nameOrFields, options = {}) => {
+      checkOptions("faultScope()", options, SCOPE_OPTIONS);
+      return new OpenFaultScope(manager, contexts, policies.required(nameOrFields, "faultScope()"), options);
     },
     withoutFaults: (fn) => {
       checkFunction(fn, "withoutFaults()");
       return runSpan(manager.shield(), fn);
     },
-    activate: (nameOrFields, ...rest: readonly unknown[]) => {
-      refuseSecond("activate()", rest);
-      return new OpenActivation(manager, policies, nameOrFields);
+    activate: (nameOrFields, options = {}) => {
+      checkOptions("activate()", options, ACTIVATION_OPTIONS);
+      return new OpenActivation(manager, policies, nameOrFields, options);
     },
     reset: () => {
       manager.endAll();

@@ -112,6 +112,7 @@ export class ContextStore {
     return {
       enter: (part) => (cell.open ? this.#storage.run(cell, part) : part()),
       end: () => this.#close(cell),
+      finish: () => this.#close(cell),
     };
   }
 

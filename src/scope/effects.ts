@@ -136,7 +136,7 @@ export class Effects {
           merged.set(around.policy, applicable);
         }
       }
-      const record = this.#manager.open(applicable.policy, applicable.fields);
+      const record = this.#manager.open(applicable);
       return this.#manager.apply(record, () => original.apply(self as never, args as never));
     });
     this.#stacks.set(wrapper, { fn, effect });

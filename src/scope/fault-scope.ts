@@ -2,10 +2,11 @@
 import { FaultcoreError } from "../errors.ts";
 import type { ContextStore } from "./context.ts";
 import type { ScopeManager } from "./manager.ts";
+import type { ScopeOptions } from "./options.ts";
 import { checkFunction } from "./policies.ts";
 import type { Applicable } from "./policies.ts";
 import type { FaultEvent, ScopeRecord } from "./record.ts";
-import { buildReport, explainSilence } from "./report.ts";
+import { buildReport, nothingInjected } from "./report.ts";
 import type { ScopeReport } from "./report.ts";
 import type { Span } from "./span.ts";
 import { runSpan } from "./run-span.ts";
@@ -38,10 +39,23 @@ export interface FaultScope extends Disposable, AsyncDisposable {
    * scope.assertInjected("half_open");
    */
   assertInjected(fault?: string): void;
-  /** Aborted when the scope ends. */
+  /** Aborted when the scope ends, with the reason that `abort` was given. */
   readonly signal: AbortSignal;
-  /** Ends the scope now, even if something still runs in it. Also what `using` does at the end of its block. */
+  /**
+   * Ends the scope now, even if something still runs in it. Also what `using` does at the end of its block. Its connections pass through from
+   * then on, but what was decided keeps its time: bytes that wait for their delay go on waiting.
+   */
   end(): void;
+  /**
+   * Ends the scope now, and the waits that it injected: bytes that it holds leave at once, in order, in both directions; connects that wait
+   * are dialled, or answered; lookups and datagrams that wait go on. A connection that a fault has failed stays failed, and a
+   * failure that was on its way comes at once. May also come after the end, for what that left waiting.
+   *
+   * @param reason what `signal` is aborted with, if the scope has not ended yet. Default: an `AbortError`.
+   * @example
+   * setTimeout(() => scope.abort(), 500); // the outage is over
+   */
+  abort(reason?: unknown): void;
 }
 
 /** Runs a body in a scope that is live, with its policy selected: `fault()` inside sees that it is applied already. */
@@ -53,6 +67,10 @@ export function applySelected<R>(manager: ScopeManager, contexts: ContextStore, 
       selected.end();
       scope.end();
     },
+    finish: () => {
+      selected.end();
+      scope.finish();
+    },
   };
   const value = runSpan(both, body);
   manager.own(value, record);
@@ -63,14 +81,16 @@ export class OpenFaultScope implements FaultScope {
   readonly #manager: ScopeManager;
   readonly #contexts: ContextStore;
   readonly #applicable: Applicable;
+  readonly #options: ScopeOptions;
   readonly #abort = new AbortController();
   #record: ScopeRecord | undefined;
   #running = 0;
 
-  constructor(manager: ScopeManager, contexts: ContextStore, applicable: Applicable) {
+  constructor(manager: ScopeManager, contexts: ContextStore, applicable: Applicable, options: ScopeOptions) {
     this.#manager = manager;
     this.#contexts = contexts;
     this.#applicable = applicable;
+    this.#options = options;
   }
 
   get signal(): AbortSignal {
@@ -82,13 +102,21 @@ export class OpenFaultScope implements FaultScope {
     const record = this.#open();
     this.#running++;
     let over = false;
+    let endedIt = false;
+    const end = (): void => {
+      if (over) return;
+      over = true;
+      this.#running--;
+      if (this.#running > 0 || !record.live) return;
+      endedIt = true;
+      this.#manager.end(record);
+    };
     const span: Span = {
       enter: (part) => this.#manager.run(record, part),
-      end: () => {
-        if (over) return;
-        over = true;
-        this.#running--;
-        if (this.#running === 0) this.#manager.end(record);
+      end,
+      finish: () => {
+        end();
+        if (endedIt) this.#manager.judge(record);
       },
     };
     return applySelected(this.#manager, this.#contexts, record, span, fn);
@@ -106,15 +134,17 @@ export class OpenFaultScope implements FaultScope {
   assertInjected(fault?: string): void {
     const report = this.report();
     if (fault === undefined ? report.injected > 0 : report.faults[fault] !== undefined) return;
-    throw new FaultcoreError("ERR_FAULTCORE_NOTHING_INJECTED", explainSilence(report, fault), {
-      policy: report.policy,
-      expected: fault === undefined ? "at least one injected fault" : `at least one event of ${fault}`,
-    });
+    throw nothingInjected(report, fault);
   }
 
   end(): void {
     if (this.#record !== undefined) this.#manager.end(this.#record);
     this.#abort.abort();
+  }
+
+  abort(reason?: unknown): void {
+    if (this.#record !== undefined) this.#manager.abort(this.#record, reason);
+    this.#abort.abort(reason);
   }
 
   [Symbol.dispose](): void {
@@ -127,6 +157,8 @@ export class OpenFaultScope implements FaultScope {
   }
 
   #open(): ScopeRecord {
+    const { signal } = this.#options;
+    if (this.#record === undefined && signal?.aborted === true) this.abort(signal.reason);
     if (this.#abort.signal.aborted) {
       throw new FaultcoreError(
         "ERR_FAULTCORE_INVALID_USE",
@@ -138,9 +170,9 @@ export class OpenFaultScope implements FaultScope {
       );
     }
     if (this.#record === undefined) {
-      const record = this.#manager.open(this.#applicable.policy, this.#applicable.fields);
+      const record = this.#manager.open(this.#applicable, this.#options);
       this.#record = record;
-      record.abort.signal.addEventListener("abort", () => this.#abort.abort(), { once: true });
+      record.abort.signal.addEventListener("abort", () => this.#abort.abort(record.abort.signal.reason), { once: true });
     }
     return this.#record;
   }

@@ -1,11 +1,11 @@
 /** `fault()`: a policy applied to each call of a function. */
 import { FaultcoreError } from "../errors.ts";
-import { describeValue, quote } from "../internal/describe.ts";
-import { didYouMean } from "../internal/did-you-mean.ts";
 import type { PolicyFields } from "../policy/fields.ts";
 import type { ContextStore } from "./context.ts";
 import { currentFrame, runInThisFrame } from "./frames.ts";
 import type { ScopeManager } from "./manager.ts";
+import { SCOPE_OPTIONS, checkOptions, choiceOf } from "./options.ts";
+import type { OptionKinds, ScopeOptions } from "./options.ts";
 import { checkFields, checkUsableName } from "./policies.ts";
 import type { Applicable, Policies } from "./policies.ts";
 import type { ScopeRecord } from "./record.ts";
@@ -13,7 +13,7 @@ import { makeWrapper, replaceFunction } from "./wrap.ts";
 import type { AnyFunction, FaultWrapper } from "./wrap.ts";
 
 /** Options of `fault()`. */
-export interface FaultOptions {
+export interface FaultOptions extends ScopeOptions {
   /**
    * What happens when the policy is not registered at the time of a call. `warn` (default): the function runs unfaulted, and the process
    * warns once per name; `throw`: the call throws `ERR_FAULTCORE_UNKNOWN_POLICY`.
@@ -26,7 +26,7 @@ export interface FaultOptions {
   readonly callback?: "last" | undefined;
 }
 
-const OPTIONS: Readonly<Record<keyof FaultOptions, readonly string[]>> = { missing: ["warn", "throw"], callback: ["last"] };
+const OPTIONS: OptionKinds = { missing: choiceOf("warn", "throw"), callback: choiceOf("last"), ...SCOPE_OPTIONS };
 
 export class Faults {
   readonly #manager: ScopeManager;
@@ -46,13 +46,13 @@ export class Faults {
       const text = "fault is called to make a decorator or a wrapper: write @fault() or fault()(fn), not @fault or fault(fn)";
       throw new FaultcoreError("ERR_FAULTCORE_INVALID_USE", text, { expected: "the name of a policy, its fields, or nothing" });
     }
-    checkOptions(options);
+    checkOptions("fault()", options, OPTIONS);
     const find = this.#finder(nameOrFields, options.missing === "throw");
     return makeWrapper("fault()", (fn) =>
       replaceFunction(fn, (original, self, args) => {
         const found = find();
         if (found === undefined) return original.apply(self as never, args as never);
-        const record = this.#manager.open(found.policy, found.fields);
+        const record = this.#manager.open(found, options);
         return options.callback === "last"
           ? runUntilCallback(this.#manager, record, original, self, args)
           : this.#manager.apply(record, () => original.apply(self as never, args as never));
@@ -101,30 +101,22 @@ function runUntilCallback(manager: ScopeManager, record: ScopeRecord, fn: AnyFun
   const callback = args.at(-1);
   if (typeof callback !== "function") return manager.apply(record, () => fn.apply(self as never, args as never));
   const frame = currentFrame();
+  const span = manager.span(record);
   const done = replaceFunction(callback as AnyFunction, (original, its, results) => {
-    manager.end(record);
-    return runInThisFrame(frame, () => original.apply(its as never, results as never));
+    const failed = Boolean(results[0]);
+    let told = results;
+    try {
+      if (failed) span.end();
+      else span.finish();
+    } catch (error) {
+      told = [error];
+    }
+    return runInThisFrame(frame, () => original.apply(its as never, told as never));
   });
   try {
-    return manager.run(record, () => fn.apply(self as never, [...args.slice(0, -1), done] as never));
+    return span.enter(() => fn.apply(self as never, [...args.slice(0, -1), done] as never));
   } catch (error) {
-    manager.end(record);
+    span.end();
     throw error;
-  }
-}
-
-function checkOptions(options: FaultOptions): void {
-  for (const [key, value] of Object.entries(options)) {
-    if (value === undefined) continue;
-    const known = Object.hasOwn(OPTIONS, key) ? OPTIONS[key as keyof FaultOptions] : undefined;
-    if (known === undefined) {
-      const meant = didYouMean(key, Object.keys(OPTIONS));
-      const hint = meant === undefined ? `expected one of ${Object.keys(OPTIONS).join(", ")}` : `did you mean ${meant}?`;
-      throw new FaultcoreError("ERR_FAULTCORE_INVALID_ARGUMENT", `fault() has no option ${quote(key)}: ${hint}`, { path: key });
-    }
-    if (known.includes(value as string)) continue;
-    const expected = `one of ${known.map(quote).join(", ")}`;
-    const text = `fault(): the option ${key} is ${describeValue(value)}; expected ${expected}`;
-    throw new FaultcoreError("ERR_FAULTCORE_INVALID_ARGUMENT", text, { path: key, expected });
   }
 }

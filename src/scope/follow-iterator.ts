@@ -42,9 +42,13 @@ export function followIterator(span: Span, iterator: AnyIterator): boolean {
 function closing(span: Span, iterator: AnyIterator): Step {
   const isAsync = typeof iterator[Symbol.asyncIterator] === "function";
   return (value) => {
-    span.end();
-    const result = { done: true, value };
-    return isAsync ? Promise.resolve(result) : result;
+    try {
+      const result = finish(span, { done: true, value });
+      return isAsync ? Promise.resolve(result) : result;
+    } catch (error) {
+      if (isAsync) return Promise.reject(error);
+      throw error;
+    }
   };
 }
 
@@ -63,7 +67,7 @@ function watch(span: Span, result: unknown): unknown {
 /** A step that yields goes on; also `return()` can, through a `finally` with a `yield` in it. */
 function finish(span: Span, result: unknown): unknown {
   const { done } = Object(result) as { done?: unknown };
-  if (done) span.end();
+  if (done) span.finish();
   return result;
 }
 

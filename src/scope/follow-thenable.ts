@@ -10,6 +10,9 @@ import { AsyncResource } from "node:async_hooks";
 import { types } from "node:util";
 import type { Span } from "./span.ts";
 
+/** Taken at load: fake timers replace it. */
+const nextTick = process.nextTick.bind(process);
+
 type Handler = ((value: unknown) => unknown) | null | undefined;
 type Then = (this: unknown, onFulfilled?: Handler, onRejected?: Handler, ...rest: unknown[]) => unknown;
 
@@ -36,7 +39,7 @@ function keepsItsKind(promise: Promise<unknown>): boolean {
 function followPromise(span: Span, promise: Promise<unknown>): Promise<unknown> {
   const successor = promise.then(
     (value) => {
-      span.end();
+      span.finish();
       return value;
     },
     (error: unknown) => {
@@ -57,24 +60,42 @@ function followPromise(span: Span, promise: Promise<unknown>): Promise<unknown> 
 function followPeculiar(span: Span, promise: Promise<unknown>): unknown {
   const { then } = promise;
   let observed = false;
+  /** What the span has against a promise that is fulfilled: everybody but us is told that it was rejected with that. */
+  let objection: { readonly error: unknown } | undefined;
   const overridden = Reflect.defineProperty(promise, "then", {
-    value(this: unknown, ...args: Parameters<typeof then>): unknown {
+    value(this: unknown, onFulfilled?: Handler, onRejected?: Handler): unknown {
       observed = true;
-      return then.apply(this as Promise<unknown>, args);
+      const fulfilled: Handler = (value) => {
+        if (objection === undefined) return onFulfilled ? onFulfilled(value) : value;
+        if (onRejected) return onRejected(objection.error);
+        throw objection.error;
+      };
+      return then.call(this as Promise<unknown>, fulfilled, onRejected);
     },
     writable: true,
     configurable: true,
     enumerable: false,
   });
   if (!overridden) return followPromise(span, promise);
+  const refuse = (error: unknown): void => {
+    span.end();
+    // Our handler made Node count the promise as handled. Where nobody else has one by the time when Node would say so, that has to be
+    // said all the same.
+    nextTick(() => {
+      if (!observed) void Promise.reject(error);
+    });
+  };
   void then.call(
     promise,
-    () => span.end(),
-    (error: unknown) => {
-      span.end();
-      // Our handler made Node count the promise as handled. Where nobody else has one, that has to be said all the same.
-      if (!observed) void Promise.reject(error);
+    () => {
+      try {
+        span.finish();
+      } catch (error) {
+        objection = { error };
+        refuse(error);
+      }
     },
+    refuse,
   );
   return promise;
 }
@@ -82,34 +103,36 @@ function followPeculiar(span: Span, promise: Promise<unknown>): unknown {
 function followLazy(span: Span, thenable: PromiseLike<unknown>): unknown {
   const then = thenable.then as Then;
   let started = 0;
-  const settle = (): void => {
-    started--;
-    if (started === 0) span.end();
-  };
   const start: Then = function (onFulfilled, onRejected, ...rest) {
     started++;
     let settled = false;
-    const settleOnce = (): void => {
-      if (!settled) settle();
+    const settle = (failed: boolean): void => {
+      if (settled) return;
       settled = true;
+      started--;
+      if (started > 0) return;
+      if (failed) span.end();
+      else span.finish();
     };
     const fulfilled = inCaller(onFulfilled);
     const rejected = inCaller(onRejected);
-    const handlers: [Handler, Handler] = [
-      (value) => {
-        settleOnce();
-        return fulfilled === undefined ? value : fulfilled(value);
-      },
-      (error) => {
-        settleOnce();
-        if (rejected === undefined) throw error;
-        return rejected(error);
-      },
-    ];
+    const refuse = (error: unknown): unknown => {
+      settle(true);
+      if (rejected === undefined) throw error;
+      return rejected(error);
+    };
+    const accept = (value: unknown): unknown => {
+      try {
+        settle(false);
+      } catch (error) {
+        return refuse(error);
+      }
+      return fulfilled === undefined ? value : fulfilled(value);
+    };
     try {
-      return span.enter(() => then.call(this, ...handlers, ...rest));
+      return span.enter(() => then.call(this, accept, refuse, ...rest));
     } catch (error) {
-      settleOnce();
+      settle(true);
       throw error;
     }
   };

@@ -127,6 +127,12 @@ export function isAnswer(connection: object): boolean {
   return holder instanceof Answer && holder.connection === connection;
 }
 
+/** The shield that the running code is in, if that is what counts. */
+export function currentShield(): Shield | undefined {
+  const holder = currentFrame()?.holder;
+  return holder instanceof Shield ? holder : undefined;
+}
+
 /** The innermost live scope; null inside a shield; undefined outside of all scopes. */
 export function currentScope(): ScopeRecord | null | undefined {
   const holder = currentFrame()?.holder;

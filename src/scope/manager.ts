@@ -6,11 +6,13 @@
  * Invariants: a scope that was opened ends exactly once, whatever its body does; nothing is opened when anything about it is wrong.
  */
 import { EventEmitter } from "node:events";
-import type { PolicyFields } from "../policy/fields.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import { Shield, currentScope, dropFrames, holdFrames, runInFrame } from "./frames.ts";
+import type { ScopeOptions } from "./options.ts";
+import type { Applicable } from "./policies.ts";
 import { ScopeRecord } from "./record.ts";
 import type { RowCounters } from "./record.ts";
+import { buildReport, nothingInjected } from "./report.ts";
 import { runSpan } from "./run-span.ts";
 import type { Span } from "./span.ts";
 
@@ -22,8 +24,12 @@ export interface ScopeHost {
   began(record: ScopeRecord): void;
   /** Ends the row and tells the relay. */
   end(record: ScopeRecord): void;
+  /** Ends what an ended scope holds or delays: it goes on now. */
+  abort(record: ScopeRecord): void;
   /** Takes in everything that the relay has said so far. */
   drain(): void;
+  /** Blocks until the relay has heard of everything that was said to it, for a moment: then it counts nothing more for scopes that ended. */
+  settle(): void;
   /** The seed of the run, for policies without one. */
   runSeed(): bigint;
   /** The n-th application of this policy since it was registered or first seen. */
@@ -49,16 +55,17 @@ export class ScopeManager {
   }
 
   /** Opens a scope. Throws before anything has happened where that cannot be. */
-  open(policy: CompiledPolicy, fields: PolicyFields): ScopeRecord {
-    const record = this.#begin(policy, fields);
+  open({ policy, fields }: Applicable, options: ScopeOptions = {}): ScopeRecord {
+    const record = this.#begin({ policy, fields }, options);
     holdFrames();
     this.#inContext.add(record);
+    this.#follow(options.signal, record);
     return record;
   }
 
   /** Opens a scope that no async context is in: it applies wherever no other scope does. `replaced` is the activation that it takes over from. */
-  openActivation(policy: CompiledPolicy, fields: PolicyFields, replaced?: ScopeRecord): ScopeRecord {
-    const record = this.#begin(policy, fields);
+  openActivation(applicable: Applicable, options: ScopeOptions, replaced?: ScopeRecord): ScopeRecord {
+    const record = this.#begin(applicable, options, { ofProcess: true, replaced });
     try {
       // In its place in the stack, which need not be on top.
       const index = replaced === undefined ? -1 : this.#activations.indexOf(replaced);
@@ -69,11 +76,33 @@ export class ScopeManager {
       this.end(record);
       throw error;
     }
+    this.#follow(options.signal, record);
     return record;
   }
 
-  /** Ends a scope; repeating it does nothing. */
-  end(record: ScopeRecord): void {
+  /** The scope is aborted with the signal, as long as it lives. */
+  #follow(signal: AbortSignal | undefined, record: ScopeRecord): void {
+    if (signal === undefined) return;
+    const abort = (): void => this.abort(record, signal.reason);
+    if (signal.aborted) {
+      abort();
+      return;
+    }
+    signal.addEventListener("abort", abort, { once: true });
+    record.abort.signal.addEventListener("abort", () => signal.removeEventListener("abort", abort), { once: true });
+  }
+
+  /** Ends a scope, and the waits that it injected, also those that it left behind when it ended. */
+  abort(record: ScopeRecord, reason: unknown): void {
+    try {
+      this.end(record, reason);
+    } finally {
+      this.host.abort(record);
+    }
+  }
+
+  /** Ends a scope; repeating it does nothing. `reason`: what its signal is aborted with. */
+  end(record: ScopeRecord, reason?: unknown): void {
     if (!record.live) return;
     record.live = false;
     this.#live.delete(record);
@@ -86,7 +115,7 @@ export class ScopeManager {
     try {
       this.host.end(record);
     } finally {
-      record.abort.abort();
+      record.abort.abort(reason);
     }
   }
 
@@ -108,7 +137,25 @@ export class ScopeManager {
   }
 
   span(record: ScopeRecord): Span {
-    return { enter: (part) => this.run(record, part), end: () => this.end(record) };
+    return {
+      enter: (part) => this.run(record, part),
+      end: () => this.end(record),
+      finish: () => {
+        this.end(record);
+        this.judge(record);
+      },
+    };
+  }
+
+  /** The work of a scope is over, and did not fail: throws where the scope is strict and has injected nothing. */
+  judge(record: ScopeRecord): void {
+    if (!record.strict) return;
+    record.strict = false;
+    if (this.host.counters(record).injected > 0) return;
+    // What the relay was deciding as the scope ended counts too.
+    this.host.settle();
+    if (this.host.counters(record).injected > 0) return;
+    throw nothingInjected(buildReport(this.host, record, record), undefined);
   }
 
   /** The live scope whose body returned this emitter: what the program does with it from outside still belongs to that scope. */
@@ -122,10 +169,8 @@ export class ScopeManager {
     const shield = new Shield();
     this.#shields.add(shield);
     holdFrames();
-    return {
-      enter: (part) => (shield.live ? runInFrame(shield, part) : part()),
-      end: () => this.#endShield(shield),
-    };
+    const end = (): void => this.#endShield(shield);
+    return { enter: (part) => (shield.live ? runInFrame(shield, part) : part()), end, finish: end };
   }
 
   /** The scope that governs the running code: the innermost live one, else the activation; undefined where there is none, or a shield. */
@@ -141,17 +186,25 @@ export class ScopeManager {
 
   /** Ends all scopes, activations and shields, also those whose work goes on. */
   endAll(): void {
-    for (const record of this.#live) this.end(record);
+    for (const record of this.#live) {
+      // Nobody is there any more who would hear its judgement.
+      record.strict = false;
+      this.end(record);
+    }
     for (const shield of this.#shields) this.#endShield(shield);
   }
 
-  #begin(policy: CompiledPolicy, fields: PolicyFields): ScopeRecord {
+  #begin(
+    { policy, fields }: Applicable,
+    options: ScopeOptions,
+    more: { ofProcess?: boolean; replaced?: ScopeRecord | undefined } = {},
+  ): ScopeRecord {
     const seed = policy.seed ?? this.host.runSeed();
     const ordinal = this.host.nextOrdinal(policy);
     const ref = this.host.begin(policy, ordinal, seed);
-    const record = new ScopeRecord({ ref, policy, fields, ordinal, seed });
-    this.host.began(record);
+    const record = new ScopeRecord({ ref, policy, fields, ordinal, seed, options, ...more });
     this.#live.add(record);
+    this.host.began(record);
     return record;
   }
 

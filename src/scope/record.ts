@@ -1,6 +1,7 @@
 /** One application of a policy, as the program's thread knows it: identity, flows, events, counts. */
 import type { PolicyFields } from "../policy/fields.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
+import type { ExistingConnections, ScopeOptions } from "./options.ts";
 
 /** A decision as users see it. */
 export interface FaultEvent {
@@ -14,10 +15,10 @@ export interface FaultEvent {
   /** Ordinal of the flow among those of the scope to this target. */
   readonly flow: number;
   readonly direction: "uplink" | "downlink";
-  /** `exchange.cell.split`; `connect.n` for the n-th address tried; `lookup`. */
+  /** `exchange.cell.split`; `connect.n` for the n-th address tried; `lookup`; `existing` for a connection that the scope dropped as it began. */
   readonly position: string;
   readonly bytes: number;
-  /** The policy field that caused the event, in snake_case. */
+  /** The policy field that caused the event, in snake_case; or `existing_connections`, for that option of the scope. */
   readonly fault: string;
   readonly decision: string;
   /** Delay that the decision adds, ms; `Infinity` for an open-ended hold. */
@@ -45,13 +46,26 @@ export interface FlowInfo {
   rule: number;
   /** Uses of the flow that the policy left alone because of its `skip` or `times`. */
   skipped?: number;
+  /** It was open before the scope began, and that decided. */
+  existing?: boolean;
 }
 
-/** What the relays counted for a scope. */
+/** Times that were really measured. */
+export interface MeasuredTimes {
+  readonly count: number;
+  readonly totalNs: number;
+  readonly maxNs: number;
+}
+
+/** What the relays, and the faults on the program's own threads, counted and measured for a scope. */
 export interface RowCounters {
   readonly flows: number;
   readonly events: number;
   readonly injected: number;
+  /** How long faults kept what they acted on, by fault. */
+  readonly kept: ReadonlyMap<string, MeasuredTimes>;
+  /** How late what was due happened. */
+  readonly lateness: MeasuredTimes;
 }
 
 /** Flows that one scope remembers for its report. */
@@ -61,6 +75,11 @@ const MAX_FLOWS = 10_000;
 export const MAX_EVENTS = 10_000;
 
 let lastId = 0;
+
+/** Number of the latest scope of this thread; 0 where there was none. */
+export function latestScope(): number {
+  return lastId;
+}
 
 export class ScopeRecord {
   /** Number of the scope in this thread, from 1. */
@@ -74,6 +93,13 @@ export class ScopeRecord {
   readonly ordinal: number;
   readonly seed: bigint;
   live = true;
+  /** Fails when it has injected nothing by the end of its work; false once that was judged. */
+  strict: boolean;
+  readonly existingConnections: ExistingConnections;
+  /** It applies to the whole process. */
+  readonly ofProcess: boolean;
+  /** Connections that were opened while this was the latest scope, or before, existed before this scope began. */
+  readonly latestBefore: number;
   readonly flows: Map<bigint, FlowInfo> = new Map();
   readonly events: FaultEvent[] = [];
   /** Exact counts by fault, also of events that were not kept. */
@@ -90,7 +116,21 @@ export class ScopeRecord {
   readonly #flowOrdinals = new Map<string, number>();
   readonly #portOrdinals = new Map<number, number>();
 
-  constructor(init: { ref: number; policy: CompiledPolicy; fields: PolicyFields; ordinal: number; seed: bigint }) {
+  constructor(init: {
+    readonly ref: number;
+    readonly policy: CompiledPolicy;
+    readonly fields: PolicyFields;
+    readonly ordinal: number;
+    readonly seed: bigint;
+    readonly options?: ScopeOptions;
+    readonly ofProcess?: boolean;
+    /** The application that this one takes the place of: what existed before that one existed before this one, and nothing else. */
+    readonly replaced?: ScopeRecord | undefined;
+  }) {
+    this.strict = init.options?.strict ?? false;
+    this.ofProcess = init.ofProcess ?? false;
+    this.existingConnections = init.options?.existingConnections ?? "govern";
+    this.latestBefore = init.replaced?.latestBefore ?? this.id - 1;
     this.ref = init.ref;
     this.policy = init.policy;
     this.fields = init.fields;

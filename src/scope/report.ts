@@ -1,9 +1,14 @@
 /** What a scope did, as plain data that survives JSON. */
-import type { PolicyFields } from "../policy/fields.ts";
+import { FaultcoreError } from "../errors.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
+import { flowReport, ruleText } from "./flow-report.ts";
+import type { FlowReport, RuleReport } from "./flow-report.ts";
 import type { ScopeHost } from "./manager.ts";
 import type { Applicable } from "./policies.ts";
-import type { FaultEvent, FlowInfo, RowCounters, ScopeRecord } from "./record.ts";
+import type { FaultEvent, MeasuredTimes, RowCounters, ScopeRecord } from "./record.ts";
+
+const NO_TIMES: MeasuredTimes = { count: 0, totalNs: 0, maxNs: 0 };
+const NOTHING_YET: RowCounters = { flows: 0, events: 0, injected: 0, kept: new Map(), lateness: NO_TIMES };
 
 /** The report of one application of a policy. */
 export interface ScopeReport {
@@ -35,38 +40,9 @@ export interface ScopeReport {
    * mixed.
    */
   readonly shared: boolean;
+  /** How late things happened that had to wait for a time: by how much the machine missed what was asked for. Never early. */
+  readonly lateness: MeasuredReport;
   readonly events: { readonly recorded: number; readonly kept: number; readonly dropped: number };
-}
-
-/** One flow of a scope. */
-export interface FlowReport {
-  /** The name that is the same in every run, e.g. `api.example:443` or `127.0.0.1:#0`; a lookup's is the host name alone. */
-  readonly target: string;
-  /** Ordinal among the flows of the scope to this target. */
-  readonly flow: number;
-  /** What was connected to or looked up, or what the address was looked up by before. */
-  readonly hostname: string | null;
-  /** Whether the host name is a guess: it was looked up for this address, but not in this scope. */
-  readonly guessed: boolean;
-  /** Empty for a lookup, whose port is 0. */
-  readonly address: string;
-  readonly port: number;
-  /** Whether the policy governs the flow; null while it has not been judged. */
-  readonly governed: boolean | null;
-  /** Uses of the flow (its connect, its requests) that the policy left alone because of its `skip` or `times`. */
-  readonly skipped: number;
-  /** The rule that decided; null where the policy has no targets or none matched. */
-  readonly rule: RuleReport | null;
-  /** How many of the events that were kept are this flow's. */
-  readonly events: number;
-}
-
-/** One of the policy's target rules. */
-export interface RuleReport {
-  /** Index in `targets`. */
-  readonly index: number;
-  /** As it was written. */
-  readonly text: string;
 }
 
 /** What one fault did. */
@@ -78,14 +54,27 @@ export interface FaultReport {
   readonly maxDelayMs: number;
   /** Holds without an end, such as those of 100 % loss. */
   readonly held: number;
+  /**
+   * How long what the fault acted on was really kept, by the clock of whoever kept it: packets from their arrival in the relay until they
+   * left, connects until they were dialled and then until they were answered, lookups, datagrams, timeouts. Where several faults act on one packet,
+   * each has the whole time. Null where nothing was kept, or has left yet.
+   */
+  readonly measured: MeasuredReport | null;
   /** How often each error code was raised. */
   readonly codes: Readonly<Record<string, number>>;
+}
+
+/** Times that were measured, in ms. */
+export interface MeasuredReport {
+  readonly count: number;
+  readonly meanMs: number;
+  readonly maxMs: number;
 }
 
 /** Builds the report of a scope, or of one that has not begun. */
 export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { policy, fields }: Applicable): ScopeReport {
   host.drain();
-  const counters: RowCounters = record === undefined ? { flows: 0, events: 0, injected: 0 } : host.counters(record);
+  const counters: RowCounters = record === undefined ? NOTHING_YET : host.counters(record);
   const events = record?.events ?? [];
   const flows = [...(record?.flows.values() ?? [])];
   const counts = record?.counts ?? new Map<string, number>();
@@ -100,8 +89,8 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
     seed: `${record?.seed ?? policy.seed ?? host.runSeed()}`,
     state: record === undefined ? "not started" : record.live ? "live" : "ended",
     injected: counters.injected,
-    flows: flows.map((flow) => flowReport(flow, fields, eventsOf.get(flowName(flow.target, flow.ordinal)) ?? 0)),
-    faults: Object.fromEntries([...counts].map(([fault, count]) => [fault, faultReport(fault, count, events)])),
+    flows: flows.map((flow) => flowReport(flow, policy, fields, eventsOf.get(flowName(flow.target, flow.ordinal)) ?? 0)),
+    faults: Object.fromEntries([...counts].map(([fault, count]) => [fault, faultReport(fault, count, events, counters.kept.get(fault))])),
     unmatchedRules: (policy.targets ?? [])
       .filter(({ index }) => !flows.some((flow) => flow.rule === index))
       .map(({ index }) => ({ index, text: ruleText(fields, index) })),
@@ -109,12 +98,21 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
     skipped: record?.skipped ?? 0,
     unsteered: record?.unsteered ?? 0,
     shared: record?.shared ?? false,
+    lateness: measuredReport(counters.lateness),
     events: { recorded, kept: events.length, dropped: sum(counts.values()) - events.length },
   };
 }
 
+/** What is thrown where a scope injected nothing (of this fault). */
+export function nothingInjected(report: ScopeReport, fault: string | undefined): FaultcoreError {
+  return new FaultcoreError("ERR_FAULTCORE_NOTHING_INJECTED", explainSilence(report, fault), {
+    policy: report.policy,
+    expected: fault === undefined ? "at least one injected fault" : `at least one event of ${fault}`,
+  });
+}
+
 /** Why a scope injected nothing (of this fault), as far as its report can tell. */
-export function explainSilence(report: ScopeReport, fault: string | undefined): string {
+function explainSilence(report: ScopeReport, fault: string | undefined): string {
   const { policy, state, flows, unmatchedRules, unsteered, silentFaults } = report;
   const reasons: string[] = [];
   if (state === "not started") reasons.push("it has not been run");
@@ -133,22 +131,11 @@ function flowName(target: string, ordinal: number): string {
   return `${target} ${ordinal}`;
 }
 
-function flowReport(flow: FlowInfo, fields: PolicyFields, events: number): FlowReport {
-  return {
-    target: flow.target,
-    flow: flow.ordinal,
-    hostname: flow.hostname ?? null,
-    guessed: flow.guessed ?? false,
-    address: flow.address,
-    port: flow.port,
-    governed: flow.governs ?? null,
-    skipped: flow.skipped ?? 0,
-    rule: flow.rule < 0 ? null : { index: flow.rule, text: ruleText(fields, flow.rule) },
-    events,
-  };
+function measuredReport({ count, totalNs, maxNs }: MeasuredTimes): MeasuredReport {
+  return { count, meanMs: count === 0 ? 0 : totalNs / count / 1e6, maxMs: maxNs / 1e6 };
 }
 
-function faultReport(fault: string, count: number, events: readonly FaultEvent[]): FaultReport {
+function faultReport(fault: string, count: number, events: readonly FaultEvent[], kept: MeasuredTimes | undefined): FaultReport {
   const codes: Record<string, number> = {};
   let delayMs = 0;
   let maxDelayMs = 0;
@@ -163,7 +150,7 @@ function faultReport(fault: string, count: number, events: readonly FaultEvent[]
     delayMs += event.delayMs;
     maxDelayMs = Math.max(maxDelayMs, event.delayMs);
   }
-  return { count, delayMs, maxDelayMs, held, codes };
+  return { count, delayMs, maxDelayMs, held, measured: kept === undefined ? null : measuredReport(kept), codes };
 }
 
 /** The names that events have for what a policy can do. */
@@ -187,11 +174,6 @@ function configuredFaults({ faults }: CompiledPolicy): string[] {
     ["payload_mutation", mutation !== undefined],
   ];
   return configured.filter(([, has]) => has).map(([fault]) => fault);
-}
-
-function ruleText(fields: PolicyFields, index: number): string {
-  const rule = fields.targets?.[index];
-  return typeof rule === "string" ? rule : (JSON.stringify(rule) ?? "");
 }
 
 function sum(numbers: Iterable<number>): number {

@@ -6,6 +6,8 @@
  * - an iterator or async iterator: at done, return or throw; each `next()`, `return()`, `throw()` runs in the span;
  * - an EventEmitter: at 'close', also where it is an iterator or a lazy thenable as well, if that comes first;
  * - anything else: at return. A body that throws is over.
+ *
+ * Where the span has an objection to work that did not fail (`Span.finish`), the work fails with it in the way in which it would fail.
  */
 import { EventEmitter } from "node:events";
 import { ask } from "./ask.ts";
@@ -28,15 +30,15 @@ export function runSpan<R>(span: Span, body: () => R): R {
 
 function follow(span: Span, value: unknown): unknown {
   if ((typeof value !== "object" || value === null) && typeof value !== "function") {
-    span.end();
+    span.finish();
     return value;
   }
   if (typeof ask(value, "then") === "function") {
-    if (value instanceof EventEmitter) followEmitter(span, value);
+    if (value instanceof EventEmitter) followEmitter(span, value, false);
     return followThenable(span, value as PromiseLike<unknown>);
   }
   const iterates = isIterator(value) && followIterator(span, value);
-  if (value instanceof EventEmitter) followEmitter(span, value);
-  else if (!iterates) span.end();
+  if (value instanceof EventEmitter) followEmitter(span, value, !iterates);
+  else if (!iterates) span.finish();
   return value;
 }

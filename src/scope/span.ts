@@ -4,4 +4,6 @@ export interface Span {
   enter<R>(part: () => R): R;
   /** Ends the span; repeating it does nothing. */
   end(): void;
+  /** The work is over and did not fail: ends the span. Throws what the work fails with because of that (a strict scope), once. */
+  finish(): void;
 }

@@ -98,6 +98,7 @@ export function patchNet(patches: Patches, router: Router, commands: AnnouncedCo
       if (wrap && steered !== undefined) {
         // What the program wrote before is plain text; the hello comes right behind it.
         steered.flow.startTls(uplinkOffset(wrap));
+        steered.socket = this as unknown as Socket;
         markSteered(this, steered);
         translateErrors(this as unknown as Socket, steered);
         watchReads(handle, this as unknown as Socket, tcp.ownerSymbol, steered, router);

@@ -37,6 +37,10 @@ export interface DialRequest {
   bytesWritten(): number;
   /** Whether the program has read nothing since its latest write. */
   isWaiting(): boolean;
+  /** The server name that TLS on top of the connection asked for, if it has. */
+  askedServerName(): string | undefined;
+  /** The program's socket dies of an injected reset, now. */
+  reset(): void;
 }
 
 export interface Endpoint {

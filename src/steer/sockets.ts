@@ -43,6 +43,8 @@ interface Early {
 /** A flow and the state that its socket's hooks share. Also a TLS socket that was put on top of a steered one has it. */
 export interface Steered {
   flow: SteeredFlow;
+  /** The socket that the program reads: the one on top, where TLS was put on a plain one. */
+  socket: Socket;
   /** Depth of the flow's own read callbacks: writes made there belong to nobody new. */
   reading: number;
   /** Where, and in which async context, the outermost of them began: who writes from another one was put there by the client. */
@@ -58,6 +60,11 @@ export interface Steered {
   answered: boolean;
   /** Plaintext that TLS gets before what the program writes next. */
   heldBack?: Uint8Array | undefined;
+}
+
+/** The state of a socket that is about to be handed over; its flow comes next. */
+export function newSteered(socket: Socket): Steered {
+  return { flow: undefined as never, socket, reading: 0, announced: false, waiting: false, answered: false };
 }
 
 export function markConnect(socket: Socket, origin: Origin | undefined, asked: Asked | undefined): void {
@@ -133,6 +140,12 @@ export function isOutbound(socket: Socket, TCP: TcpClass): boolean {
 
 export function isTls(socket: Socket): boolean {
   return (socket as unknown as Marked)._handle?._parent !== undefined;
+}
+
+/** The server name that TLS asked for on this socket, if it has. */
+export function askedServerName(socket: Socket): string | undefined {
+  const { _handle: handle } = socket as unknown as { _handle?: { getServername?(): string | null | false } | null };
+  return handle?.getServername?.() || undefined;
 }
 
 /** The program writes to a socket: called before the bytes are taken. `announced`: for whom, where the client has said so. */

@@ -12,7 +12,7 @@ import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from ".
 import { hide } from "./patches.ts";
 import type { CloseKind, DialFailure, Endpoint, Origin, Router, SteeredFlow } from "./router.ts";
 import { watchPlaintext } from "./plaintext.ts";
-import { askedOf, markSteered, translateErrors, watchReads } from "./sockets.ts";
+import { askedOf, askedServerName, markSteered, newSteered, translateErrors, watchReads } from "./sockets.ts";
 import type { Steered } from "./sockets.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -72,7 +72,7 @@ export class Steering {
     const { address, port, family } = this.#to;
     this.#dress();
     const asked = askedOf(this.#socket);
-    const steered: Steered = { flow: undefined as never, reading: 0, announced: false, waiting: false, answered: false };
+    const steered = newSteered(this.#socket);
     try {
       steered.flow = this.#router.dial({
         origin,
@@ -90,6 +90,8 @@ export class Steering {
         died: () => this.#died(),
         bytesWritten: () => this.#handle.bytesWritten,
         isWaiting: () => steered.waiting,
+        askedServerName: () => askedServerName(steered.socket),
+        reset: () => this.#reset(steered),
       });
     } catch (error) {
       // As Node reports its own errors of a connect that began: later, on the socket.
@@ -201,6 +203,11 @@ export class Steering {
     this.#settled = true;
     const ok = status === 0;
     this.#context.runInAsyncScope(() => this.#request.oncomplete?.(status, this.#handle, this.#request, ok, ok));
+  }
+
+  #reset(steered: Steered): void {
+    const error = brandInjected(errnoException(ECONNRESET, "read"));
+    this.#context.runInAsyncScope(() => steered.socket.destroy(error));
   }
 
   #died(): void {

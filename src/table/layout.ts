@@ -5,7 +5,7 @@
  * process-wide activation. Memory that is never touched is never committed, so the full size costs only address space.
  */
 
-export const TABLE_MAGIC = 0x66635433; // "fcT3": changes with the layout, so that two versions of faultcore never share a table
+export const TABLE_MAGIC = 0x66635434; // "fcT4": changes with the layout, so that two versions of faultcore never share a table
 
 /** Scopes that can be open at once. */
 export const MAX_SCOPES = 4096;
@@ -54,8 +54,14 @@ export const S = {
   injected: 9,
   /** Float64: when the clock of the policy's schedule started, on the common clock. */
   anchor: 10,
-  words: 16,
+  /** `MEASURES` slots of `M`: lateness, then one for each number that a fault may have. */
+  measures: 16,
+  words: 80, // 16 + MEASURES * M.words
 } as const;
+
+export const MEASURES = 16;
+/** What was measured: how often, the total in ns (two words, added to with a carry) and the maximum in µs. */
+export const M = { count: 0, totalLow: 1, totalHigh: 2, maxUs: 3, words: 4 } as const;
 
 export const SCOPE_FREE = 0;
 export const SCOPE_LIVE = 1;
@@ -117,6 +123,11 @@ export function scopeIndex(ref: number): number {
 
 export function sameEpoch(ref: number, generation: number): boolean {
   return (generation & 1) === 0 && ((generation >>> 1) & EPOCH_MASK) === ref >>> INDEX_BITS;
+}
+
+/** Whether the row still is that of the reference, live or ended: no other scope has it yet. */
+export function sameRow(ref: number, generation: number): boolean {
+  return ((((generation >>> 1) & EPOCH_MASK) - (ref >>> INDEX_BITS)) & EPOCH_MASK) <= 1;
 }
 
 /** Whether the generation could make the reference 0, which means "no scope": such a generation is skipped. */

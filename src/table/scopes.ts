@@ -46,6 +46,7 @@ export function openScope(table: PolicyTable, row: ScopeRow): number {
     Atomics.store(words, at + S.flows, 0);
     Atomics.store(words, at + S.events, 0);
     Atomics.store(words, at + S.injected, 0);
+    words.fill(0, at + S.measures, at + S.words);
     Atomics.store(words, at + S.generation, odd + 1);
     Atomics.add(words, H.scopesLive, 1);
     return scopeRef(index, odd + 1);

@@ -27,7 +27,16 @@ function sending(severity: Severity): { readonly passed: boolean[]; readonly log
   const failed: string[] = [];
   const port = { transmit: () => {}, deliver: () => {}, drained: () => {}, fail: (code: string) => void failed.push(code) };
   const record = ({ decision }: Decision): void => void log.push(decision);
-  const options = { faults, key: KEY, severity, windowBytes: Infinity, links: undefined, record };
+  const options = {
+    faults,
+    key: KEY,
+    severity,
+    windowBytes: Infinity,
+    links: undefined,
+    record,
+    measures: { kept: () => {}, late: () => {} },
+    over: () => {},
+  };
   const binding = new DatagramBinding(new DatagramClocks("normal"), port, options);
   const passed = ["a", "long", "longer", "b"].map((text) => binding.send({ bytes: text.length, take: () => Buffer.from(text) }));
   return { passed, log, failed };

@@ -4,6 +4,7 @@ import type { PolicyFields } from "../../../src/policy/fields.ts";
 import { PolicyRegistry } from "../../../src/policy/registry.ts";
 import { Effects } from "../../../src/scope/effects.ts";
 import type { ScopeManager } from "../../../src/scope/manager.ts";
+import type { Applicable } from "../../../src/scope/policies.ts";
 import { Policies } from "../../../src/scope/policies.ts";
 import type { FaultWrapper } from "../../../src/scope/wrap.ts";
 import { makeLayer, turn, type Layer } from "./helpers.ts";
@@ -45,7 +46,7 @@ describe("effects", () => {
     // A manager that opens nothing: some of these faults may have no engine.
     const manager = {
       governing: () => undefined,
-      open: (_policy: unknown, given: PolicyFields) => void fields.push(given),
+      open: ({ fields: given }: Applicable) => void fields.push(given),
       apply: (_record: unknown, body: () => unknown) => body(),
     } as unknown as ScopeManager;
     const effects = new Effects(manager, new Policies(new PolicyRegistry()));

@@ -13,6 +13,7 @@ export class FakeHost implements ScopeHost {
   readonly registry: PolicyRegistry;
   readonly begun: ScopeRecord[] = [];
   readonly ended: ScopeRecord[] = [];
+  readonly aborted: ScopeRecord[] = [];
   readonly activations: (string | undefined)[] = [];
   drained = 0;
   seed = 7n;
@@ -38,6 +39,12 @@ export class FakeHost implements ScopeHost {
     this.drained++;
   }
 
+  abort(record: ScopeRecord): void {
+    this.aborted.push(record);
+  }
+
+  settle(): void {}
+
   runSeed(): bigint {
     return this.seed;
   }
@@ -51,7 +58,13 @@ export class FakeHost implements ScopeHost {
   }
 
   counters(record: ScopeRecord): RowCounters {
-    return { flows: record.flows.size, events: record.events.length, injected: this.injected };
+    return {
+      flows: record.flows.size,
+      events: record.events.length,
+      injected: this.injected,
+      kept: new Map(),
+      lateness: { count: 0, totalNs: 0, maxNs: 0 },
+    };
   }
 }
 

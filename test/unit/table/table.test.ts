@@ -28,9 +28,43 @@ import {
   storeFlowError,
   takeBinding,
 } from "../../../src/table/flows.ts";
+import { ScopeMeasures } from "../../../src/table/measures.ts";
 import { PolicyTable } from "../../../src/table/table.ts";
 
 const row = { policyId: 7, ordinal: 3, seed: 0xfedc_ba98_7654_3210n, anchorNs: 12_345.5 };
+
+describe("what is measured in a scope", () => {
+  it("adds up beyond 32 bits, by fault, and keeps the longest", () => {
+    const table = PolicyTable.create(1);
+    const ref = openScope(table, row);
+    const own = new ScopeMeasures(table, ref);
+    expect(own.read()).toEqual({ kept: new Map(), lateness: { count: 0, totalNs: 0, maxNs: 0 } });
+    for (let n = 0; n < 5; n++) own.kept(15, 2, 3e9 + n, 1_500_000);
+    own.kept(1, 1, 9e12, 9e12);
+    own.late(700);
+    expect(own.read()).toEqual({
+      kept: new Map([
+        [1, { count: 1, totalNs: 9e12, maxNs: 2_147_483_647_000 }],
+        [15, { count: 10, totalNs: 15e9 + 10, maxNs: 1_500_000 }],
+      ]),
+      lateness: { count: 1, totalNs: 700, maxNs: 1000 },
+    });
+  });
+
+  it("counts until the row is another scope's, which begins at nothing", () => {
+    const table = PolicyTable.create(1);
+    const ref = openScope(table, row);
+    const old = new ScopeMeasures(table, ref);
+    endScope(table, ref);
+    old.late(1000);
+    expect(old.read().lateness.count).toBe(1);
+    freeScope(table, ref);
+    const next = new ScopeMeasures(table, openScope(table, row));
+    old.late(1000);
+    old.kept(1, 1, 5, 5);
+    expect(next.read()).toEqual({ kept: new Map(), lateness: { count: 0, totalNs: 0, maxNs: 0 } });
+  });
+});
 
 describe("scope rows", () => {
   it("hold what was written until the scope ends", () => {
