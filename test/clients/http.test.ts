@@ -88,4 +88,6 @@ describeClient<Agented<Got>>({
   },
   use: async ({ client }) => expect(await client.get("").text()).toBe("hello"),
   close: destroy,
+  // Node 24 closes the socket first, and its agent says so: with or without us.
+  hidesErrors: Number.parseInt(process.versions.node, 10) >= 24,
 });

@@ -62,6 +62,8 @@ describeClient<Echo>({
     await ask(echo.socket);
   },
   close: ({ socket }) => socket.terminate(),
+  // It has no time limit: what has not ended by then never will.
+  limitMs: 800,
   multiplexed: "apart",
 });
 
