@@ -6,7 +6,7 @@
  */
 import { clockNs } from "../internal/clock.ts";
 import type { FlowKey } from "../relay/flow-client.ts";
-import { currentScope, currentShield, enterHere, here, runHere } from "../scope/frames.ts";
+import { currentScope, currentShield, enterHere, here, isAnswer, runAnswer, runHere } from "../scope/frames.ts";
 import type { Shield } from "../scope/frames.ts";
 import { latestScope } from "../scope/record.ts";
 import type { ScopeRecord } from "../scope/record.ts";
@@ -28,6 +28,8 @@ export class FlowRouter implements Router {
   readonly here: Router["here"] = here;
   readonly runIn: Router["runIn"] = runHere;
   readonly enter: Router["enter"] = enterHere;
+  readonly runAnswer: Router["runAnswer"] = runAnswer;
+  readonly isAnswer: Router["isAnswer"] = isAnswer;
   readonly #host: RouterHost;
   readonly #flows = new Set<RoutedFlow>();
   readonly #unsteered = new Unsteered();

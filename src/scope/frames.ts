@@ -11,8 +11,18 @@ export class Shield {
   live = true;
 }
 
+/** What is done in answer to what a connection has read, also later on: no scope, so it is never live. */
+class Answer {
+  readonly live = false;
+  readonly connection: object;
+
+  constructor(connection: object) {
+    this.connection = connection;
+  }
+}
+
 export interface Frame {
-  readonly holder: ScopeRecord | Shield;
+  readonly holder: ScopeRecord | Shield | Answer;
   readonly parent: Frame | undefined;
 }
 
@@ -105,6 +115,18 @@ export function frameHolders(): number {
   return frames.holders;
 }
 
+/** Runs what a connection calls with what it has read. */
+export function runAnswer<R>(connection: object, body: () => R): R {
+  if (frames.holders === 0) return body();
+  return frames.run({ holder: new Answer(connection), parent: currentFrame() }, body);
+}
+
+/** Whether the running code is, or was set going by, what the connection has read, and no scope has begun since. */
+export function isAnswer(connection: object): boolean {
+  const holder = frames.get()?.holder;
+  return holder instanceof Answer && holder.connection === connection;
+}
+
 /** The shield that the running code is in, if that is what counts. */
 export function currentShield(): Shield | undefined {
   const holder = currentFrame()?.holder;
@@ -114,5 +136,6 @@ export function currentShield(): Shield | undefined {
 /** The innermost live scope; null inside a shield; undefined outside of all scopes. */
 export function currentScope(): ScopeRecord | null | undefined {
   const holder = currentFrame()?.holder;
-  return holder instanceof Shield ? null : holder;
+  if (holder instanceof Shield) return null;
+  return holder instanceof Answer ? undefined : holder;
 }

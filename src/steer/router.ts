@@ -141,6 +141,10 @@ export interface Router {
   runIn<R>(place: Here, body: () => R): R;
   /** The running code goes on where `here` was called, until it calls what is returned. */
   enter(place: Here): () => void;
+  /** Runs what a connection calls with what it has read. */
+  runAnswer<R>(connection: object, body: () => R): R;
+  /** Whether the running code is what `runAnswer` runs for the connection, or was set going by it, outside of scopes that began there. */
+  isAnswer(connection: object): boolean;
   /** A socket that is not steered was used, by this caller (undefined: by the running code). */
   unsteeredUse(socket: object, caller: Caller | undefined): void;
 }

@@ -151,8 +151,7 @@ export function askedServerName(socket: Socket): string | undefined {
 /** The program writes to a socket: called before the bytes are taken. `announced`: for whom, where the client has said so. */
 export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket: Socket) => boolean, announced: Caller | undefined): void {
   const steered = steeredOf(socket);
-  // Written in the flow's own read callback: that belongs to nobody new, unless the client went back to the context of a caller.
-  if (announced === undefined && steered !== undefined && steered.reading > 0 && isWhereItReads(steered, router)) return;
+  if (announced === undefined && steered !== undefined && goesOn(steered, router)) return;
   const caller = announced ?? router.caller(socket);
   const taken = takenOffset(socket);
   let written: number | undefined;
@@ -170,8 +169,12 @@ export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket
   if (!noted && isOutboundTcp(socket)) router.unsteeredUse(socket, caller);
 }
 
-/** Whether the running code is in the context in which the flow's read callbacks are run, which is that of whoever opened it. */
-function isWhereItReads(steered: Steered, router: Router): boolean {
+/**
+ * Whether what is written now goes on with what the flow has read: it belongs to nobody new, unless the client went back to the context of
+ * a caller. In the read callback itself, that may be the same one entered again; later on (a timer, a stream that is piped), the context tells.
+ */
+function goesOn(steered: Steered, router: Router): boolean {
+  if (steered.reading === 0) return router.isAnswer(steered);
   return steered.readId === executionAsyncId() && steered.readIn === router.here();
 }
 
@@ -193,15 +196,18 @@ export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: sy
       }
       steered.waiting = false;
       steered.answered = true;
-      if (steered.reading++ === 0) {
-        steered.readIn = router.here();
-        steered.readId = executionAsyncId();
-      }
-      try {
-        return inner.call(this, data);
-      } finally {
-        if (--steered.reading === 0) steered.readIn = undefined;
-      }
+      const read = (): unknown => {
+        if (steered.reading++ === 0) {
+          steered.readIn = router.here();
+          steered.readId = executionAsyncId();
+        }
+        try {
+          return inner.call(this, data);
+        } finally {
+          if (--steered.reading === 0) steered.readIn = undefined;
+        }
+      };
+      return router.runAnswer(steered, read);
     };
   // The one that Node gives every socket. Others (the guard of an idle keep-alive socket) only ask whether anything happens at all.
   let standard: OnRead | undefined;

@@ -6,7 +6,8 @@ import http2 from "node:http2";
 import https from "node:https";
 import net from "node:net";
 import type { Socket } from "node:net";
-import { faultScope, install, reset, uninstall } from "faultcore";
+import { Readable } from "node:stream";
+import { faultScope, install, reset, uninstall, withoutFaults } from "faultcore";
 import type { FaultScope, PolicyFields } from "faultcore";
 import { Agent, Client, RetryAgent, fetch as undiciFetch, interceptors, request } from "undici";
 import type { Dispatcher } from "undici";
@@ -186,6 +187,40 @@ describe("a command that a client queues, and writes when the answer to the one 
     expect(fast.report()).toMatchObject({ injected: 0, flows: [] });
     socket.destroy();
   });
+
+  for (const [opener, policy] of [
+    ["nobody", undefined],
+    ["another scope", { latency: "100ms" }],
+  ] as const satisfies readonly (readonly [string, PolicyFields | undefined])[]) {
+    it(`goes on with the scope that it answers, also a while later (opened by ${opener})`, async () => {
+      await using peer = await serve((socket) => socket.pipe(socket));
+      const other = faultScope(policy ?? {});
+      const converse = async (): Promise<FaultScope> => {
+        const socket = await (policy === undefined ? withoutFaults(() => open(peer.port)) : open(peer.port));
+        let steps = 0;
+        const over = new Promise<void>((resolve) => {
+          socket.on("data", () => {
+            steps++;
+            if (steps === 1) setImmediate(() => socket.write("by a timer"));
+            else if (steps === 2) process.nextTick(() => socket.write("in the next tick"));
+            else if (steps === 3) Readable.from(["piped"]).pipe(socket, { end: false });
+            else resolve();
+          });
+        });
+        const scope = faultScope({ latency: "10ms" });
+        await scope.run(async () => {
+          socket.write("first");
+          await over;
+        });
+        socket.destroy();
+        return scope;
+      };
+      const scope = await other.run(converse);
+      expect(delayMs(scope)).toBe(4 * 20);
+      // Its connect, and nothing after it.
+      expect(delayMs(other)).toBe(policy === undefined ? undefined : 200);
+    });
+  }
 
   async function open(port: number): Promise<Socket> {
     const socket = net.connect(port, "127.0.0.1");

@@ -26,7 +26,11 @@ function shapeOf(error: unknown, depth = 0): unknown {
   const { name, code, errno, syscall, cause, errors } = error as NodeJS.ErrnoException & { errors?: unknown[] };
   return {
     name,
-    message: error.message.replaceAll(/:\d{2,5}\b/g, ":PORT").replaceAll(/\b\d+(\.\d+)?\s*ms\b/g, "TIME"),
+    message: error.message
+      .replaceAll(/:\d{2,5}\b/g, ":PORT")
+      // What took no time at all is left out by gRPC.
+      .replaceAll(/,[a-z ]+: \d+\.\d+s\b/gi, "")
+      .replaceAll(/\b\d+(\.\d+)?\s*m?s\b/g, "TIME"),
     code,
     errno,
     syscall,
