@@ -12,7 +12,7 @@ import { FlowPlaintext, mutating } from "./flow-plaintext.ts";
 import type { Named } from "./flow-names.ts";
 import type { KnownName } from "./host-names.ts";
 import type { LocalEventHost } from "./local-events.ts";
-import { OpenRequests, noteSharing } from "./sharing.ts";
+import { OpenRequests, Unanswered } from "./sharing.ts";
 
 /** What a connection asks of the router. */
 interface FlowUser {
@@ -61,6 +61,7 @@ export class RoutedFlow implements SteeredFlow, ExistingFlow {
   named: Named | undefined;
   #plaintext: FlowPlaintext | undefined;
   readonly #requests = new OpenRequests();
+  readonly #unanswered = new Unanswered();
 
   constructor(router: FlowUser, request: DialRequest, known: KnownName | undefined) {
     this.#router = router;
@@ -77,8 +78,7 @@ export class RoutedFlow implements SteeredFlow, ExistingFlow {
   }
 
   useBy(caller: Caller, offset: () => number, request: boolean): void {
-    // Nothing has come back to the live scope's bytes yet: what comes may be its answer, and is governed by the next one.
-    if (this.user?.live === true && this.#request.isWaiting()) noteSharing(this.user, this.#router.governing(caller as Captured));
+    this.#unanswered.used(this.#router.governing(caller as Captured), this.#request.isWaiting());
     this.#router.use(this, offset, request, caller as Captured);
   }
 

@@ -2,12 +2,13 @@
 import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
+import net from "node:net";
 import { faultScope, install, reset, uninstall } from "faultcore";
 import type { FaultScope } from "faultcore";
 import { Agent, Pool, request, fetch as undiciFetch } from "undici";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { timed } from "../helpers/measure.ts";
-import { listen } from "../helpers/peers.ts";
+import { listen, serve } from "../helpers/peers.ts";
 
 beforeAll(() => install({ steer: "always" }));
 afterEach(() => reset());
@@ -67,4 +68,21 @@ it("HTTP/2 requests of several scopes at once share their connection, and those 
   }
   for (const scope of await Promise.all([run(), run()])) expect(scope.report().shared).toBe(true);
   session.destroy();
+});
+
+it("scopes that write before anything is answered share their connection, also where nobody's bytes are in between", async () => {
+  let bytes = 0;
+  await using peer = await serve((socket) => socket.on("data", (chunk) => (bytes += chunk.length) === 3 && socket.write("answers")));
+  const socket = net.connect(peer.port, "127.0.0.1");
+  await once(socket, "connect");
+  const scopes = [faultScope({ latency: "5ms" }), faultScope({ latency: "5ms" })] as const;
+  const answer = once(socket, "data");
+  const exchanges = [
+    scopes[0].run(() => (socket.write("1"), answer)),
+    (socket.write("2"), answer),
+    scopes[1].run(() => (socket.write("3"), answer)),
+  ];
+  await Promise.all(exchanges);
+  expect(scopes.map((scope) => scope.report().shared)).toEqual([true, true]);
+  socket.destroy();
 });
