@@ -21,6 +21,8 @@ try {
   cpSync(join(root, "src", "index.cjs"), join(staging, "index.cjs"));
   // The types of require("faultcore"): the same names, seen from a CommonJS file.
   writeFileSync(join(staging, "index.d.cts"), 'export * from "./index.js";\n');
+  cpSync(join(root, "src", "testing", "jest.cjs"), join(staging, "testing", "jest.cjs"));
+  writeFileSync(join(staging, "testing", "jest.d.cts"), 'export * from "./jest.js";\n');
   node(join(root, "scripts", "write-json-schema.mjs"), staging);
   const main = join(staging, "cli", "main.js");
   if (existsSync(main)) chmodSync(main, 0o755);

@@ -1,11 +1,12 @@
-// Type-checks and runs the code of README.md, docs/ and examples/ against the built package.
+// Type-checks and runs the code of README.md, docs/ and examples/ against the built package. The projects in folders of examples/ have a
+// test of their own, test/e2e/runners.test.ts.
 //
 // In Markdown every ts, js, mjs and cjs block is a program of its own. Words after the language change that:
 //   no-run        type-checked, not run (it needs a server that we do not have, or it only shows a shape)
 //   no-check      neither
 //   file=PATH     the block stands word for word in that file, which runs as an example; the block itself does not
 // A snippet may talk to http://localhost:3000: an HTTP server that answers everything with 200 and JSON stands there for it.
-// A ts block that imports "vitest" runs in vitest.
+// A block that imports "vitest" or "faultcore/vitest" runs in vitest.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -19,10 +20,10 @@ const RUN_LIMIT_MS = 60_000;
 const EXTENSIONS = { ts: ".mts", js: ".mjs", mjs: ".mjs", cjs: ".cjs" };
 const problems = [];
 
-function list(path, extensions) {
+function list(path, extensions, recursive = true) {
   const full = join(root, path);
   if (!existsSync(full)) return [];
-  const names = readdirSync(full, { recursive: true }).filter((name) => extensions.includes(extname(name)));
+  const names = readdirSync(full, { recursive }).filter((name) => extensions.includes(extname(name)));
   return names.toSorted().map((name) => join(path, name));
 }
 
@@ -129,7 +130,7 @@ const pages = ["README.md", "CONTRIBUTING.md"].filter((path) => existsSync(join(
 pages.push(...list("docs", [".md"]));
 const programs = [
   ...pages.flatMap((path) => blocksOf(path).flatMap(programsOf)),
-  ...list("examples", [".ts", ".mts", ".js", ".mjs", ".cjs"]).map(exampleOf),
+  ...list("examples", [".ts", ".mts", ".js", ".mjs", ".cjs"], false).map(exampleOf),
 ];
 
 if (!existsSync(join(root, "dist", "index.js"))) throw new Error("there is no dist/: run npm run build first");
@@ -144,7 +145,7 @@ await new Promise((resolve) => server.listen(0, "localhost", resolve));
 let ran = 0;
 try {
   for (const program of programs) {
-    const usesVitest = /from "vitest"/.test(program.code);
+    const usesVitest = /from "(faultcore\/)?vitest"/.test(program.code);
     const name = program.where.replaceAll(/\.(md|[mc]?[tj]s)\b/g, "").replaceAll(/[^\w]+/g, "-");
     program.file = join(folder, `${name}${usesVitest ? ".test" : ""}${program.extension}`);
     program.usesVitest = usesVitest;

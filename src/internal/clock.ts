@@ -1,13 +1,13 @@
 /**
  * One monotonic clock for all threads of the process, in nanoseconds.
  *
- * `performance.now()` starts at another instant in each thread; `process.hrtime` does not. Both are bound when this module loads, so
- * that fake timers, which replace properties of globals, do not stop the clock.
+ * `performance.now()` starts at another instant in each thread; `process.uptime()` does not. Fake timers replace `performance.now` and
+ * `process.hrtime`, perhaps before this module loads; they leave the prototype's `now` and `uptime` as they are.
  */
 import { performance } from "node:perf_hooks";
 
-const now = performance.now.bind(performance);
-const hrtime = process.hrtime.bigint.bind(process.hrtime);
+const now = (Object.getPrototypeOf(performance) as typeof performance).now.bind(performance);
+const uptime = process.uptime.bind(process);
 
 function offset(): number {
   // The pair is read a few times and the tightest one kept: a thread switch between the two readings would shift the clock.
@@ -15,7 +15,7 @@ function offset(): number {
   let width = Infinity;
   for (let n = 0; n < 5; n++) {
     const before = now();
-    const at = Number(hrtime());
+    const at = uptime() * 1e9;
     const after = now();
     if (after - before < width) {
       width = after - before;

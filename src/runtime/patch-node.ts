@@ -1,4 +1,6 @@
 /** All changes to Node that a thread needs, made together or not at all. */
+import { FaultcoreError } from "../errors.ts";
+import { timersAreReal } from "../internal/real-timers.ts";
 import { AnnouncedCommands } from "../steer/announced-commands.ts";
 import { patchDgram } from "../steer/dgram.ts";
 import { patchDns } from "../steer/dns.ts";
@@ -24,6 +26,7 @@ export interface PatchedNode {
 }
 
 export function patchNode(router: FlowRouter, datagrams: Datagrams, { beforeExit, exit }: ProcessEnd): PatchedNode {
+  checkTimers();
   const patches = new Patches();
   try {
     patchNet(patches, router, new AnnouncedCommands(patches, router));
@@ -44,4 +47,14 @@ export function patchNode(router: FlowRouter, datagrams: Datagrams, { beforeExit
     patches.restoreAll();
     throw error;
   }
+}
+
+/** What waits on the program's own thread would wait for ever by fakes, and this cannot be mended: better nothing than that. */
+function checkTimers(): void {
+  if (timersAreReal()) return;
+  throw new FaultcoreError(
+    "ERR_FAULTCORE_INVALID_USE",
+    "faultcore was loaded while fake timers stood in node:timers, and would wait by them. Import it before they are installed.",
+    { expected: "an import ahead of the fake timers" },
+  );
 }

@@ -74,7 +74,7 @@ describe("the tarball", () => {
         !/^dist\/.+\.(js|cjs|d\.ts|d\.cts|json)$/.test(path),
     );
     expect(strays).toEqual([]);
-    expect(paths.filter((path) => /test|fixture|bench/i.test(path))).toEqual([]);
+    expect(paths.filter((path) => /(^|\/)(tests?|fixtures?|bench|examples)\/|\.test\./i.test(path))).toEqual([]);
     expect(paths).toEqual(
       expect.arrayContaining([
         "CHANGELOG.md",
@@ -88,6 +88,8 @@ describe("the tarball", () => {
         "dist/policies.schema.json",
         "dist/register.js",
         "dist/relay/worker.js",
+        "dist/testing/jest.cjs",
+        "dist/testing/jest.d.cts",
         "docs/errors.md",
       ]),
     );
