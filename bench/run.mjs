@@ -1,5 +1,5 @@
-// `npm run bench [-- --quick] [--only words] [--json file]`: what faultcore costs and how exact it is, beside the same work done directly
-// and, where its server is there, beside Toxiproxy, in one interleaved run. docs/performance.md tells how to read it.
+// `npm run bench [-- --quick] [--only words] [--rounds n] [--json file]`: what faultcore costs and how exact it is, beside the same work done
+// directly and, where its server is there, beside Toxiproxy, in one interleaved run. docs/performance.md tells how to read it.
 //
 // Machines are noisy: every figure is a median of runs in turn, with its spread. No figure passes or fails; work that does not run does.
 import { writeFileSync } from "node:fs";
@@ -13,7 +13,12 @@ import { throughput } from "./rows/throughput.mjs";
 import { upkeep } from "./rows/upkeep.mjs";
 
 const { values: options } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, only: { type: "string", multiple: true }, json: { type: "string" } },
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string", multiple: true },
+    rounds: { type: "string" },
+    json: { type: "string" },
+  },
   allowPositionals: true,
 });
 
@@ -37,17 +42,19 @@ if (toxiproxy !== undefined) {
 const before = machine(version);
 const start = performance.now();
 const servers = await startServers();
-const context = { quick: options.quick, ports: servers.ports, toxiproxy };
+const rounds = options.rounds === undefined ? undefined : Number(options.rounds);
+const context = { quick: options.quick, rounds, ports: servers.ports, toxiproxy };
 const told = [];
 const failures = [];
 try {
   console.log(line(header));
   console.log(line(header.map(() => "---")));
   for (const group of groups) {
+    const since = performance.now();
     try {
       const results = await runGroup(group, context);
       for (const row of rowsOf(group, results, options.quick)) console.log(line(row));
-      told.push({ ...group, results });
+      told.push({ ...group, seconds: (performance.now() - since) / 1000, results });
     } catch (error) {
       failures.push(error);
       console.log(line([group.metrics[0].label, "did not run", ...header.slice(2).map(() => "")]));

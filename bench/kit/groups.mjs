@@ -41,7 +41,11 @@ export async function runGroup(group, context) {
     return results;
   }
   await one(group, modes[0], context); // warms the server and the disk's cache
-  for (let round = 0; round < group.rounds; round++) {
+  const rounds = context.rounds ?? group.rounds;
+  const leastRounds = context.rounds ?? group.leastRounds ?? rounds;
+  const start = performance.now();
+  for (let round = 0; round < rounds; round++) {
+    if (round >= leastRounds && performance.now() - start > group.budgetMs) break;
     const shift = round % modes.length;
     for (const mode of [...modes.slice(shift), ...modes.slice(0, shift)]) results[mode].push(await one(group, mode, context));
   }

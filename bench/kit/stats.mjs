@@ -8,7 +8,7 @@ export function quantile(values, share) {
   return order[Math.min(order.length - 1, Math.floor(order.length * share))];
 }
 
-/** A 95 % interval of the median: order statistics (binomial, normal approximation). Below some ten values it is their whole range. */
+/** A 95 % interval of the median: order statistics (binomial, normal approximation). Of up to seven values it is their whole range. */
 export function interval(values) {
   const order = sorted(values);
   const half = 0.98 * Math.sqrt(order.length);

@@ -12,10 +12,13 @@ const pass = ["steered", "scope"];
 const httpCpu = {
   work: "http-cpu",
   port: "http",
+  // Two processes that do the same differ by some percent: many short pairs tell more than few long ones.
   rounds: 40,
+  leastRounds: 20,
+  budgetMs: 100_000,
   modes: ["direct", "idle", "control"],
   quickModes: ["direct", "idle"],
-  task: { count: 2500 },
+  task: { count: 2000 },
   quick: { count: 200 },
   metrics: [
     {
