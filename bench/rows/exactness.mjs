@@ -40,7 +40,7 @@ const rate = (kbPerS) => ({
   modes: ["policy", "toxiproxy"],
   policy: { downlink: { rate: `${kbPerS * 8}kbps` } },
   toxics: toxic("bandwidth", "downstream", { rate: kbPerS }),
-  task: { bytesPerS: kbPerS * 1000, seconds: 2 },
+  task: { bytesPerS: kbPerS * 1000, seconds: kbPerS < 100 ? 4 : 2 },
   quick: { seconds: 0.5 },
   inQuick: kbPerS === 1000,
   metrics: [
