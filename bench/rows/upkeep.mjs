@@ -31,7 +31,7 @@ function idle(wanted) {
         plain: true,
         less: "direct",
         linux: true,
-        goals: wanted === 10_000 ? [{ of: ["steered", "policy"], atMost: 25 }] : [],
+        goals: wanted === 10_000 ? [{ of: ["steered"], atMost: 25 }] : [],
       },
       {
         key: "cpuMsPerS",
@@ -39,7 +39,7 @@ function idle(wanted) {
         plain: true,
         less: "direct",
         linux: true,
-        goals: wanted === 10_000 ? [{ of: ["steered", "policy"], atMost: 1 }] : [],
+        goals: wanted === 10_000 ? [{ of: ["steered"], atMost: 1 }] : [],
       },
     ],
   };

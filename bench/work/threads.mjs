@@ -46,5 +46,5 @@ export function countCpu(pid) {
 /** Resident memory of a process, in KB. */
 export function residentKb(pid = process.pid) {
   if (pid === process.pid) return process.memoryUsage.rss() / 1000;
-  return (Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096) / 1000;
+  return (Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1024) / 1000;
 }
