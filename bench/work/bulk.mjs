@@ -1,29 +1,38 @@
-// Bulk throughput of one connection in one direction.
+// Bulk throughput in one direction over one connection or several at once, and what it costs in CPU time.
 import { once } from "node:events";
 import { connect } from "node:net";
-import { inMode } from "./modes.mjs";
+import { inMode, report, task } from "./modes.mjs";
+import { countCpu } from "./threads.mjs";
 
-const [mode, port, direction, megabytes] = [process.argv[2], Number(process.argv[3]), process.argv[4], Number(process.argv[5])];
-const total = megabytes * 1e6;
+const total = task.megabytes * 1e6;
+const each = total / task.flows;
+const chunk = Buffer.alloc(65_536);
 
-await inMode(mode, port, async () => {
-  const socket = connect({ port, host: "127.0.0.1" });
-  await once(socket, "connect");
+async function down(socket) {
+  let received = 0;
+  socket.on("data", (data) => {
+    received += data.length;
+    if (received >= each) socket.destroy();
+  });
+  socket.write("d");
+  await once(socket, "close");
+}
+
+async function up(socket) {
+  socket.write("u");
+  for (let sent = 0; sent < each; sent += chunk.length) if (!socket.write(chunk)) await once(socket, "drain");
+  socket.end();
+  // The server answers when it has read everything.
+  await once(socket.resume(), "end");
+}
+
+await inMode(async (port, proxy) => {
+  const sockets = Array.from({ length: task.flows }, () => connect({ port, host: "127.0.0.1" }));
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  const cpu = countCpu(proxy?.pid);
   const start = performance.now();
-  if (direction === "down") {
-    let received = 0;
-    socket.on("data", (data) => {
-      received += data.length;
-      if (received >= total) socket.destroy();
-    });
-    socket.write("d");
-    await once(socket, "close");
-  } else {
-    socket.write("u");
-    const chunk = Buffer.alloc(65_536);
-    for (let sent = 0; sent < total; sent += chunk.length) if (!socket.write(chunk)) await once(socket, "drain");
-    socket.end();
-    await once(socket.resume(), "end");
-  }
-  console.log(JSON.stringify({ mbPerS: megabytes / ((performance.now() - start) / 1000) }));
+  await Promise.all(sockets.map(task.direction === "down" ? down : up));
+  const seconds = (performance.now() - start) / 1000;
+  const { program, relay } = cpu();
+  report({ mbPerS: task.megabytes / seconds, programMs: program / (total / 1e9), relayMs: relay / (total / 1e9) });
 });

@@ -1,16 +1,46 @@
-// How a piece of work runs: `direct` (faultcore is not loaded), `idle` (loaded, used once, the scope over), `steered` (inside a scope).
-import { connect } from "node:net";
+// How a piece of work runs. Its task is the only argument, as JSON: `mode`, `port` of the service, and what the work itself wants to know.
+//
+// `direct`: faultcore is not loaded. `idle`: loaded and used once, the scope is over. `steered`: `install({ steer: "always" })`, no scope.
+// `scope`: inside a scope whose policy has no field. `policy`: inside a scope of `task.policy`. `toxiproxy`: through a proxy of it.
 import { once } from "node:events";
+import { writeSync } from "node:fs";
+import { connect } from "node:net";
+import { startToxiproxy } from "../kit/toxiproxy.mjs";
+import { noteRelay, noteThreads } from "./threads.mjs";
 
-export async function inMode(mode, port, body) {
-  if (mode === "direct") return body();
-  const { withFaults } = await import("faultcore");
-  if (mode === "steered") return withFaults({}, body);
-  await withFaults({}, async () => {
-    const socket = connect(port, "127.0.0.1");
-    await once(socket, "connect");
-    socket.destroy();
-    await once(socket, "close");
-  });
-  return body();
+export const task = JSON.parse(process.argv[2]);
+
+/** Prints the result of the work, at once: some work ends with `process.exit()`. */
+export const report = (result) => void writeSync(1, `${JSON.stringify(result)}\n`);
+
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Opens a connection and closes it. */
+export async function touch(port) {
+  const socket = connect(port, "127.0.0.1");
+  await once(socket, "connect");
+  socket.destroy();
+  await once(socket, "close");
+}
+
+/** Runs the work in the task's mode. It is given the port to connect to, and the proxy server if there is one. */
+export async function inMode(body, port = task.port) {
+  if (task.mode === "direct") return body(port);
+  if (task.mode === "toxiproxy") {
+    const server = await startToxiproxy(task.toxiproxy);
+    try {
+      return await body(await server.proxy(port, task.toxics), server);
+    } finally {
+      server.close();
+    }
+  }
+  const { install, withFaults } = await import("faultcore");
+  noteThreads();
+  if (task.mode === "steered") install({ steer: "always", ...task.install });
+  else if (task.install) install(task.install);
+  // The relay's start belongs to start-up, which is measured elsewhere.
+  await withFaults({}, () => touch(port));
+  noteRelay();
+  if (task.mode === "steered" || task.mode === "idle") return body(port);
+  return withFaults(task.mode === "policy" ? task.policy : {}, () => body(port));
 }

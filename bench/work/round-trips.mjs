@@ -1,33 +1,44 @@
-// 64-byte round trips on one connection.
+// 64-byte round trips on one connection, and what they cost in CPU time.
 import { once } from "node:events";
 import { connect } from "node:net";
-import { inMode } from "./modes.mjs";
+import { quantile } from "../kit/stats.mjs";
+import { inMode, report, task } from "./modes.mjs";
+import { countCpu } from "./threads.mjs";
 
-const [mode, port, count] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
 const message = Buffer.alloc(64);
 
-await inMode(mode, port, async () => {
-  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-  await once(socket, "connect");
+/** Sends and waits for the echo, so many times. Returns the times, in µs. */
+function trips(socket, count) {
   const times = [];
-  await new Promise((done) => {
+  return new Promise((done) => {
     let sent = 0;
     let received = 0;
     const send = () => {
       sent = performance.now();
       socket.write(message);
     };
-    socket.on("data", (data) => {
+    const onData = (data) => {
       received += data.length;
       if (received < message.length) return;
       received = 0;
       times.push((performance.now() - sent) * 1000);
-      if (times.length === count + 200) done();
-      else send();
-    });
+      if (times.length < count) return send();
+      socket.off("data", onData);
+      done(times);
+    };
+    socket.on("data", onData);
     send();
   });
-  const sorted = times.slice(200).toSorted((a, b) => a - b);
-  console.log(JSON.stringify({ p50Us: sorted[count >> 1], p99Us: sorted[Math.floor(count * 0.99)] }));
+}
+
+await inMode(async (port, proxy) => {
+  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  await once(socket, "connect");
+  await trips(socket, task.count >> 3);
+  const cpu = countCpu(proxy?.pid);
+  const times = await trips(socket, task.count);
+  const { program, relay } = cpu();
+  const per = 1000 / task.count;
+  report({ p50Us: quantile(times, 0.5), p99Us: quantile(times, 0.99), programMs: program * per, relayMs: relay * per });
   socket.destroy();
 });

@@ -1,0 +1,32 @@
+// http requests per second with `fetch` or `node:http`, eight at once, on connections that are kept or opened anew for each.
+import { Agent, get } from "node:http";
+import { inMode, report, task } from "./modes.mjs";
+
+const PARALLEL = 8;
+
+await inMode(async (port) => {
+  const agent = new Agent({ keepAlive: task.keepAlive });
+  const url = `http://127.0.0.1:${port}/${task.keepAlive ? "" : "close"}`;
+  const request =
+    task.client === "fetch"
+      ? async () => (await fetch(url)).text()
+      : () =>
+          new Promise((done, fail) => {
+            get(url, { agent }, (response) => response.resume().on("end", done)).on("error", fail);
+          });
+  let left = 0;
+  const worker = async () => {
+    while (left-- > 0) await request();
+  };
+  const run = async (count) => {
+    left = count;
+    await Promise.all(Array.from({ length: PARALLEL }, worker));
+  };
+  await run(task.count >> 2);
+  const start = performance.now();
+  await run(task.count);
+  report({ perS: task.count / ((performance.now() - start) / 1000) });
+  agent.destroy();
+});
+// undici keeps its connections for some seconds, which would hold the process.
+process.exit();
