@@ -4,8 +4,9 @@
 import { executionAsyncId } from "node:async_hooks";
 import type { Socket } from "node:net";
 import { brandInjected } from "../internal/brand.ts";
+import { willDial } from "./handles.ts";
 import { ECONNRESET, errnoException } from "./node-internals.ts";
-import type { StreamHandle, TcpClass } from "./node-internals.ts";
+import type { StreamHandle } from "./node-internals.ts";
 import { hide } from "./patches.ts";
 import type { Caller, Here, Origin, Router, SteeredFlow } from "./router.ts";
 
@@ -29,12 +30,10 @@ interface Marked {
   [kSteered]?: Steered | undefined;
   [kEarly]?: Early | undefined;
   readonly _handle?: StreamHandle | null;
-  readonly server?: unknown;
-  readonly _server?: unknown;
 }
 
 /** What was done with a socket while it dialled. */
-interface Early {
+export interface Early {
   readonly uses: ((steered: Steered) => void)[];
   /** Who made the latest of them, if that was a write. */
   writer: Caller | undefined;
@@ -58,23 +57,33 @@ export interface Steered {
   waiting: boolean;
   /** The program has read something since its latest write: its next write begins a request. */
   answered: boolean;
+  /** Who wrote last to a socket in front of the flow's own one: a mocking tool's, which answers or passes on what is written. */
+  front: Caller | undefined;
   /** Plaintext that TLS gets before what the program writes next. */
   heldBack?: Uint8Array | undefined;
 }
 
 /** The state of a socket that is about to be handed over; its flow comes next. */
 export function newSteered(socket: Socket): Steered {
-  return { flow: undefined as never, socket, reading: 0, announced: false, waiting: false, answered: false };
+  return { flow: undefined as never, socket, reading: 0, announced: false, waiting: false, answered: false, front: undefined };
 }
 
-export function markConnect(socket: Socket, origin: Origin | undefined, asked: Asked | undefined): void {
+export function markConnect(socket: Socket, origin: Origin | undefined, asked: Asked | undefined, early?: Early): void {
   const marked = socket as Socket & Marked;
   // Sockets that were never governed stay as they are: a property costs a hidden-class change.
   if (origin === undefined && marked[kOrigin] === undefined) return;
   hide(socket, kOrigin, origin);
   hide(socket, kAsked, asked);
   hide(socket, kSteered, undefined);
-  hide(socket, kEarly, undefined);
+  hide(socket, kEarly, early);
+}
+
+/** Takes away what was done with a socket while it dialled. */
+export function takeEarly(socket: object): Early | undefined {
+  const marked = socket as Marked;
+  const early = marked[kEarly];
+  if (early !== undefined) marked[kEarly] = undefined;
+  return early;
 }
 
 /** A handle whose socket was destroyed has no owner any more. */
@@ -86,11 +95,13 @@ export function askedOf(socket: object): Asked | undefined {
   return (socket as Marked)[kAsked];
 }
 
+/** Also of a socket that was given the handle of another one: mocking tools do that where they pass a connection through. */
 export function steeredOf(socket: object): Steered | undefined {
-  return (socket as Marked)[kSteered];
+  const { [kSteered]: own, _handle: handle } = socket as Marked;
+  return own ?? ((handle?._parent ?? handle) as Marked | null | undefined)?.[kSteered];
 }
 
-/** The socket's connect was handed over. What was done with it before, while a name was looked up, is made good. */
+/** The connect of a socket, or of a handle, was handed over. What was done with the socket before, while a name was looked up, is made good. */
 export function markSteered(socket: object, steered: Steered): void {
   hide(socket, kSteered, steered);
   for (const use of (socket as Marked)[kEarly]?.uses ?? []) use(steered);
@@ -102,9 +113,9 @@ export function markSteered(socket: object, steered: Steered): void {
  */
 export function withFlow(socket: object, use: (steered: Steered) => void, writer?: Caller): boolean {
   const marked = socket as Marked & { readonly connecting?: boolean };
-  const steered = marked[kSteered];
+  const steered = steeredOf(socket);
   if (steered !== undefined) use(steered);
-  if (marked[kOrigin] !== undefined && marked.connecting === true) {
+  if (marked.connecting === true && (marked[kOrigin] !== undefined || willDial(socket))) {
     // Assigned, not defined: an HTTP/2 session's proxy of its socket passes on only that.
     const early = (marked[kEarly] ??= { uses: [], writer: undefined });
     if (writer === undefined || early.writer !== writer) early.uses.push(use);
@@ -130,14 +141,6 @@ function takenOffset(socket: Socket): number {
   return (handle?._parent ?? handle)?.bytesWritten ?? 0;
 }
 
-/** Whether a socket is one that could have been steered. Accepted sockets are inbound: nothing claims to govern them. */
-export function isOutbound(socket: Socket, TCP: TcpClass): boolean {
-  const { _handle: handle, _server, server } = socket as unknown as Marked;
-  if (!handle || _server || server) return false;
-  // Also standard output can be a socket, of another class.
-  return (handle._parent ?? handle) instanceof TCP;
-}
-
 export function isTls(socket: Socket): boolean {
   return (socket as unknown as Marked)._handle?._parent !== undefined;
 }
@@ -154,6 +157,10 @@ export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket
   // Written in the flow's own read callback: that belongs to nobody new, unless the client went back to the context of a caller.
   if (announced === undefined && steered !== undefined && steered.reading > 0 && isWhereItReads(steered, router)) return;
   const caller = announced ?? router.caller(socket);
+  if (steered !== undefined && isFront(socket)) {
+    steered.front = caller;
+    return;
+  }
   const taken = takenOffset(socket);
   let written: number | undefined;
   const offset = (): number => (written ??= uplinkOffset(socket));
@@ -173,6 +180,11 @@ export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket
 /** Whether the running code is in the context in which the flow's read callbacks are run, which is that of whoever opened it. */
 function isWhereItReads(steered: Steered, router: Router): boolean {
   return steered.readId === executionAsyncId() && steered.readIn === router.here();
+}
+
+/** Whether this is not the socket that the flow was opened for, but one in front of it that has its handle. */
+export function isFront(socket: object): boolean {
+  return (socket as Marked)[kSteered] === undefined;
 }
 
 /**
