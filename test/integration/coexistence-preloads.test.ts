@@ -33,7 +33,9 @@ describe.concurrent("Beside OpenTelemetry and an agent in NODE_OPTIONS", () => {
     ["first", [faultcore, telemetry, agent]],
   ] as const) {
     it(`faultcore, loaded ${order}, faults once, and each tool sees each call once, in its own context`, async () => {
-      const seen = jsonLines<Seen>(await node([fixture("telemetry")], { cwd, env: { NODE_OPTIONS: options.join(" ") } }));
+      const seen = jsonLines<Seen>(
+        await node([fixture("telemetry")], { cwd, env: { NODE_OPTIONS: options.join(" ") }, killAfterMs: 50_000 }),
+      );
       const whole = { kept: true, sameTrace: true, spans: ["GET", "tcp.connect"], connects: 1 };
       const faulted = { flows: ["localhost:#0"], latency: 4, unsteered: 0 };
       const [viaHttp, viaFetch, uninstalled, again, disabled] = seen;
