@@ -101,6 +101,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     this.runSeed();
     this.options = next;
     if (this.#patched === undefined) this.#patch();
+    else this.#patched.patches.mend();
     this.client().start();
   }
 
@@ -168,6 +169,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
 
   begin(policy: CompiledPolicy, ordinal: number, seed: bigint): number {
     if (this.#patched === undefined) this.install();
+    this.#patched?.patches.mend();
     this.#patched?.completeDns();
     this.#patched?.late.complete();
     const client = this.client();

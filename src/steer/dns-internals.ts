@@ -32,9 +32,12 @@ const SHORT_ADDRESS = "127.1";
 
 /** What all requests of the system's resolver inherit from; undefined while `dns.lookup` is not Node's own: a mock must not be called. */
 export function findRequests(): LookupRequest | undefined {
+  let { lookup } = dns as { lookup: typeof dns.lookup & { readonly __original?: typeof dns.lookup } };
+  // Wrappers of instrumentation call what they wrap, and say what that is.
+  while (typeof lookup.__original === "function") lookup = lookup.__original;
   // A mock may carry all properties of what it stands for, but not its text.
-  const isOwn = Function.prototype.toString.call(dns.lookup).includes("new GetAddrInfoReqWrap()");
-  const request = isOwn ? (dns.lookup(SHORT_ADDRESS, () => {}) as unknown) : undefined;
+  const isOwn = Function.prototype.toString.call(lookup).includes("new GetAddrInfoReqWrap()");
+  const request = isOwn ? (lookup(SHORT_ADDRESS, () => {}) as unknown) : undefined;
   if (typeof request !== "object" || request === null) return undefined;
   const prototype = Object.getPrototypeOf(request) as LookupRequest;
   return prototype === Object.prototype ? undefined : prototype;

@@ -8,22 +8,15 @@ import net from "node:net";
 import type { Socket } from "node:net";
 import tls from "node:tls";
 import type { AnnouncedCommands } from "./announced-commands.ts";
+import { lateOrigin, leaveAlone } from "./bypassed.ts";
+import { isLeg, isOutbound } from "./handles.ts";
 import { findTcp } from "./node-internals.ts";
 import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
 import type { Patches } from "./patches.ts";
 import { hide } from "./patches.ts";
 import type { Router } from "./router.ts";
-import {
-  isOutbound,
-  markConnect,
-  markSteered,
-  noteWrite,
-  originOf,
-  steeredOf,
-  translateErrors,
-  uplinkOffset,
-  watchReads,
-} from "./sockets.ts";
+import { translateErrors, watchReads } from "./reads.ts";
+import { markConnect, markSteered, noteWrite, originOf, steeredOf, uplinkOffset } from "./sockets.ts";
 import type { Asked } from "./sockets.ts";
 import { patchPlaintext, watchPlaintext } from "./plaintext.ts";
 import { Steering } from "./steering.ts";
@@ -57,8 +50,10 @@ export function patchNet(patches: Patches, router: Router, commands: AnnouncedCo
     patches.replace(prototype, name, (original) => {
       return function (this: TcpHandle, request: ConnectRequest, address: string, port: number): number {
         const socket = this[tcp.ownerSymbol] as Socket | null | undefined;
-        const origin = originOf(socket);
+        if (isLeg(request)) return original.call(this, request, address, port);
+        const origin = socket ? (originOf(socket) ?? lateOrigin(socket, router)) : undefined;
         if (!socket || origin === undefined || hasLocalPort(this, originals, bound)) {
+          if (socket) leaveAlone(socket, router);
           return original.call(this, request, address, port);
         }
         const steering = new Steering(tcp, originals, router, this, socket, request, { address, port, family });
@@ -71,7 +66,8 @@ export function patchNet(patches: Patches, router: Router, commands: AnnouncedCo
     patches.replace(prototype, name, (original) => {
       return function (this: TcpHandle, address: string, port: number, flags?: number): number {
         const socket = this[tcp.ownerSymbol] as Socket | null | undefined;
-        if (originOf(socket) === undefined || socket?.connecting !== true) return original.call(this, address, port, flags);
+        const origin = socket?.connecting === true ? (originOf(socket) ?? lateOrigin(socket, router)) : undefined;
+        if (origin === undefined) return original.call(this, address, port, flags);
         return tryBind(tcp, originals, this, bound, original, address, port, flags);
       };
     });

@@ -52,18 +52,25 @@ export interface Tcp {
   readonly ownerSymbol: symbol;
 }
 
-/** The handle class of TCP sockets. Nothing is sent: the probe is destroyed in the tick in which it was made. */
+interface NetInternals {
+  /** A handle that is bound and does not listen; a number says why not. */
+  _createServerHandle?(address: string, port: number, family: 4): TcpHandle | number;
+}
+
+/**
+ * The handle class of TCP sockets. A socket that connects would show it too, but tools that watch or mock `connect` would see that one.
+ * Nothing is sent; the port is given back in the tick in which it was taken.
+ */
 export function findTcp(): Tcp {
-  const probe = new net.Socket();
-  try {
-    probe.connect({ host: "127.0.0.1", port: 9 });
-    const handle = (probe as { _handle?: TcpHandle })._handle;
-    const ownerSymbol = handle && Object.getOwnPropertySymbols(handle).find((symbol) => symbol.description === "owner_symbol");
-    const TCP = handle?.constructor as TcpClass | undefined;
-    if (TCP !== undefined && ownerSymbol !== undefined && typeof TCP.prototype.connect6 === "function") return { TCP, ownerSymbol };
-  } finally {
+  const handle = (net as unknown as NetInternals)._createServerHandle?.("127.0.0.1", 0, 4);
+  if (typeof handle === "object") {
+    // Without `pauseOnCreate` it would begin to read.
+    const probe = new net.Socket({ handle, pauseOnCreate: true } as net.SocketConstructorOpts);
+    const ownerSymbol = Object.getOwnPropertySymbols(handle).find((symbol) => symbol.description === "owner_symbol");
+    const TCP = handle.constructor as TcpClass;
     probe.on("error", () => {});
     probe.destroy();
+    if (ownerSymbol !== undefined && typeof TCP.prototype.connect6 === "function") return { TCP, ownerSymbol };
   }
   throw new FaultcoreError(
     "ERR_FAULTCORE_INVALID_USE",

@@ -6,6 +6,7 @@
 import { AsyncResource } from "node:async_hooks";
 import net from "node:net";
 import type { Socket } from "node:net";
+import { noteFrontWrite } from "./bypassed.ts";
 import type { Patches } from "./patches.ts";
 import { hide } from "./patches.ts";
 import type { Router } from "./router.ts";
@@ -35,6 +36,7 @@ export function patchPlaintext(patches: Patches, router: Router): void {
   patches.replace(prototype, "_writeGeneric", (original) => {
     return function (this: SocketInternals, several: boolean, data: unknown, encoding: BufferEncoding, done: Done): void {
       const steered = router.isBusy() && !this.connecting ? steeredOf(this) : undefined;
+      if (steered !== undefined) noteFrontWrite(this, steered);
       const plaintext = steered !== undefined && isTls(this) ? steered.flow.plaintext() : undefined;
       if (plaintext === undefined) {
         original.call(this, several, data, encoding, done);

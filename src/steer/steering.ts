@@ -7,12 +7,14 @@ import type { Socket } from "node:net";
 import { isLoopback } from "../internal/addresses.ts";
 import { FaultcoreError } from "../errors.ts";
 import { brandInjected } from "../internal/brand.ts";
+import { markLeg } from "./handles.ts";
 import { ECANCELED, ECONNRESET, EINVAL, ENOTCONN, connectException, errnoException } from "./node-internals.ts";
 import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
 import { hide } from "./patches.ts";
 import type { CloseKind, DialFailure, Endpoint, Origin, Router, SteeredFlow } from "./router.ts";
 import { watchPlaintext } from "./plaintext.ts";
-import { askedOf, askedServerName, markSteered, newSteered, translateErrors, watchReads } from "./sockets.ts";
+import { translateErrors, watchReads } from "./reads.ts";
+import { askedOf, askedServerName, markSteered, newSteered } from "./sockets.ts";
 import type { Steered } from "./sockets.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -100,6 +102,8 @@ export class Steering {
     }
     this.#flow = steered.flow;
     markSteered(this.#socket, steered);
+    // Somebody may give the handle to another socket.
+    markSteered(this.#handle, steered);
     translateErrors(this.#socket, steered);
     // TLS reads through a wrap of its own.
     const reader = (this.#socket as unknown as { _handle: StreamHandle | null })._handle ?? this.#handle;
@@ -114,6 +118,7 @@ export class Steering {
   #startLeg(relayPort: number): number {
     const Request = this.#request.constructor as new () => ConnectRequest;
     const leg = new Request();
+    markLeg(leg);
     leg.oncomplete = (status) => {
       this.#legStatus = status;
       if (status === 0) this.#complete();
