@@ -4,6 +4,8 @@
 import { executionAsyncId } from "node:async_hooks";
 import type { Socket } from "node:net";
 import { willDial } from "./handles.ts";
+import type { StreamHandle } from "./node-internals.ts";
+import { hide } from "./patches.ts";
 import type { Caller, Here, Origin, Router, SteeredFlow } from "./router.ts";
 
 const kOrigin: unique symbol = Symbol("faultcore.origin");
