@@ -12,7 +12,8 @@ import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from ".
 import { hide } from "./patches.ts";
 import type { CloseKind, DialFailure, Endpoint, Origin, Router, SteeredFlow } from "./router.ts";
 import { watchPlaintext } from "./plaintext.ts";
-import { askedOf, askedServerName, markSteered, newSteered, translateErrors, watchReads } from "./sockets.ts";
+import { askedServerName, destroyNow } from "./open-sockets.ts";
+import { askedOf, markSteered, newSteered, translateErrors, watchReads } from "./sockets.ts";
 import type { Steered } from "./sockets.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -205,9 +206,9 @@ export class Steering {
     this.#context.runInAsyncScope(() => this.#request.oncomplete?.(status, this.#handle, this.#request, ok, ok));
   }
 
-  #reset(steered: Steered): void {
+  #reset({ socket }: Steered): void {
     const error = brandInjected(errnoException(ECONNRESET, "read"));
-    this.#context.runInAsyncScope(() => steered.socket.destroy(error));
+    this.#context.runInAsyncScope(() => destroyNow(socket, error));
   }
 
   #died(): void {
