@@ -4,6 +4,9 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 // (vitest cannot load a `.ts` worker on Node 20).
 const packaged = { server: { deps: { external: [/\/dist\//] } } };
 
+// Processes, servers and delays are waited for in these: more of them than there are processors.
+const WAITING_WORKERS = 4;
+
 // Network time is measured in these: one file at a time.
 const oneAtATime = { fileParallelism: false, maxWorkers: 1 };
 
@@ -39,6 +42,7 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },
+          maxWorkers: WAITING_WORKERS,
           ...packaged,
         },
       },
@@ -50,6 +54,7 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 20_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },
+          maxWorkers: WAITING_WORKERS,
           ...packaged,
         },
       },
@@ -61,6 +66,7 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 240_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },
+          maxWorkers: WAITING_WORKERS,
           ...packaged,
         },
       },
@@ -72,6 +78,7 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },
+          maxWorkers: WAITING_WORKERS,
           ...packaged,
         },
       },
@@ -83,6 +90,7 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 120_000,
           hookTimeout: 240_000,
           sequence: { groupOrder: 2 },
+          maxWorkers: WAITING_WORKERS,
         },
       },
     ],

@@ -16,9 +16,12 @@ export interface MeasureSink {
   late(lateNs: number): void;
 }
 
-/** The faults of a set of decisions, one bit each. */
+/** A map: V8 reads properties by changing names ten times slower. */
+const BITS: ReadonlyMap<string, number> = new Map(Object.entries(FAULT_IDS).map(([fault, id]) => [fault, 1 << id]));
+
+/** The bit of a fault in a set of faults. */
 export function faultBit(fault: CauseName): number {
-  return fault === "existing_connections" ? 0 : 1 << FAULT_IDS[fault];
+  return BITS.get(fault) ?? 0;
 }
 
 /** Tells a sink of one thing on which these faults acted. */

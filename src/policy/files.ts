@@ -4,8 +4,9 @@
  * Owns: reading, the errors of files. Never: registering; a file is read and checked as a whole before anybody sees a part of it.
  */
 import { readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { extname } from "node:path";
-import { LineCounter, isMap, isScalar, parseAllDocuments, type Document } from "yaml";
+import type * as Yaml from "yaml";
 import { FaultcoreError, type FaultcoreErrorDetails } from "../errors.ts";
 import { describeValue } from "../internal/describe.ts";
 import { findJsonProblem } from "../internal/json-source.ts";
@@ -96,7 +97,13 @@ function parseJson(path: string, text: string): Entries {
   return Object.entries(root);
 }
 
+/** Loaded with the first file that needs it: most programs have none, and would pay for it at each start. */
+function loadYaml(): typeof Yaml {
+  return createRequire(import.meta.url)("yaml") as typeof Yaml;
+}
+
 function parseYaml(path: string, text: string): Entries {
+  const { LineCounter, parseAllDocuments } = loadYaml();
   const lineCounter = new LineCounter();
   const lineAt = (offset: number): number => Math.max(1, lineCounter.linePos(offset).line);
   // `merge` for `<<: *base`, which files of the Python tool may use. The core schema keeps `on` and `off` texts.
@@ -124,7 +131,8 @@ function parseYaml(path: string, text: string): Entries {
 }
 
 /** The root's entries one by one, since names are texts whatever YAML takes them for: `1:` is the policy "1". */
-function yamlEntries(path: string, document: Document.Parsed, lineAt: (offset: number) => number): Entries {
+function yamlEntries(path: string, document: Yaml.Document.Parsed, lineAt: (offset: number) => number): Entries {
+  const { isMap, isScalar } = loadYaml();
   const root = document.contents;
   if (root === null || (isScalar(root) && root.value === null)) throw fileError(path, "is empty", { expected: SHAPE });
   if (!isMap(root)) throw wrongRoot(path, isScalar(root) ? describeValue(root.value) : "a list");

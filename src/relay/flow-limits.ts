@@ -11,6 +11,8 @@ import type { FlowEnd } from "../engine/faults/flow-end.ts";
 import { HalfOpen } from "../engine/faults/half-open.ts";
 import { SessionBudget } from "../engine/faults/session-budget.ts";
 import { GIVE_UP_NS } from "../engine/models/tcp-timers.ts";
+import { faultBit, measureOne } from "../engine/packet-times.ts";
+import type { CauseName } from "../engine/registry.ts";
 import type { Decision, Direction } from "../engine/types.ts";
 import { UPLINK } from "../engine/types.ts";
 import type { DeadlineClock } from "../internal/deadline-clock.ts";
@@ -32,9 +34,12 @@ export class FlowLimits {
   #budget: SessionBudget | undefined;
   #end: FlowEnd | undefined;
   #failsAtNs = Infinity;
+  /** What ended the flow, and when. */
+  #cause: CauseName = "half_open";
+  #overSinceNs = 0;
   #established = false;
   readonly #duration = createWaiter((nowNs) => this.#flow.durationOver(nowNs));
-  readonly #failure = createWaiter(() => this.#fail());
+  readonly #failure = createWaiter((nowNs) => this.#fail(nowNs));
   readonly #patience = createWaiter(() => this.#flow.endWith("ETIMEDOUT"));
 
   constructor(flow: LimitedFlow, clock: DeadlineClock) {
@@ -116,6 +121,8 @@ export class FlowLimits {
 
   #finish(end: FlowEnd, decision: Decision, nowNs: number, wayNs: number): void {
     this.#end = end;
+    this.#cause = decision.fault;
+    this.#overSinceNs = nowNs;
     this.#failsAtNs = nowNs + (end.silentNs > 0 ? end.silentNs : wayNs);
     this.#clock.cancel(this.#duration);
     this.#binding?.record(decision);
@@ -126,9 +133,13 @@ export class FlowLimits {
     if (this.#end?.code !== undefined) this.#clock.schedule(this.#failure, Math.max(this.#failsAtNs, this.#clock.nowNs()));
   }
 
-  #fail(): void {
+  #fail(nowNs: number): void {
     const code = this.#end?.code;
-    if (code !== undefined) this.#flow.endWith(code);
+    if (code === undefined) return;
+    const { measures } = this.#binding as FlowBinding;
+    measures.late(nowNs - this.#failure.deadlineNs);
+    measureOne(measures, faultBit(this.#cause), nowNs - this.#overSinceNs);
+    this.#flow.endWith(code);
   }
 
   /** The scope that ended the flow was aborted: the failure waits for its time no longer. */

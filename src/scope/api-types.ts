@@ -65,7 +65,7 @@ export interface ScopeApi extends EffectApi {
    * @param nameOrFields a name, which is looked up at each call; inline fields; or `auto` (default): the policy that is selected when the
    * function is called. Inside `withFaults` and `faultScope`, `auto` finds their policy applied already and opens nothing.
    * @param options `missing: "throw"` instead of a warning for a name that is not registered; `callback: "last"` for functions that tell by
-   * a callback that they are done.
+   * a callback that they are done; and the options of every scope: `strict`, `existingConnections`, `signal`.
    * @throws {FaultcoreError} `ERR_FAULTCORE_INVALID_NAME`, `ERR_FAULTCORE_INVALID_POLICY`, `ERR_FAULTCORE_INVALID_ARGUMENT`. The wrapper
    * throws `ERR_FAULTCORE_INVALID_USE` on anything but functions and methods, and its function `ERR_FAULTCORE_UNKNOWN_POLICY`
    * or `ERR_FAULTCORE_TABLE_FULL` when a scope cannot be opened: at the call, not in its promise.
@@ -79,15 +79,19 @@ export interface ScopeApi extends EffectApi {
    * Selects and applies a policy for one call of `fn`, and returns what `fn` returns. The scope ends when the work is over, by the rules of
    * `fault()`.
    *
-   * @throws {FaultcoreError} before `fn` is called: `ERR_FAULTCORE_UNKNOWN_POLICY` for a name that is not registered, and as `fault()`.
+   * @param options `strict`: a scope that injected nothing fails the call, with `ERR_FAULTCORE_NOTHING_INJECTED`; `existingConnections`: what happens to
+   * connections that were open before; `signal`: ends the scope and its waits. See {@link ScopeOptions}.
+   * @throws {FaultcoreError} before `fn` is called: `ERR_FAULTCORE_UNKNOWN_POLICY` for a name that is not registered,
+   * `ERR_FAULTCORE_INVALID_ARGUMENT` for a bad option, and as `fault()`.
    * @example
-   * const user = await withFaults({ latency: "50ms" }, () => client.getUser("1"));
+   * const user = await withFaults({ latency: "50ms" }, () => client.getUser("1"), { strict: true });
    */
   withFaults<R>(nameOrFields: string | PolicyFields, fn: () => R, options?: ScopeOptions): R;
 
   /**
    * One application of a policy with its report, events and an abort signal. Nothing happens before `run`.
    *
+   * @param options as those of `withFaults`. `strict` judges the run with which the scope ends.
    * @throws {FaultcoreError} `ERR_FAULTCORE_UNKNOWN_POLICY`, `ERR_FAULTCORE_INVALID_POLICY`, `ERR_FAULTCORE_INVALID_ARGUMENT`.
    * @example
    * const scope = faultScope("slow");
@@ -110,6 +114,8 @@ export interface ScopeApi extends EffectApi {
    * Applies a policy to the whole process, wherever no scope and no `withoutFaults` does, until it is disposed of. While several are
    * active, the newest governs alone; when it is disposed of, the one before it does again.
    *
+   * @param options `existingConnections`: what happens to connections that were open before, in this thread; `signal`: disposes of the activation, and
+   * ends its waits.
    * @throws {FaultcoreError} as `withFaults`; then nothing has changed.
    * @example
    * using outage = activate({ connectionError: { kind: "refused" } });

@@ -23,7 +23,8 @@ export interface FaultScope extends Disposable, AsyncDisposable {
   /**
    * Runs a function in the scope. The scope ends when its work is over: at return or throw, or when the promise that it returned settles.
    * A `run` while another one is under way joins the same scope. After the end, `run` throws `ERR_FAULTCORE_INVALID_USE`: each
-   * application needs a scope of its own, since its draws and its report are its own.
+   * application needs a scope of its own, since its draws and its report are its own. With the option `strict`, the run with which the scope ends
+   * fails where nothing was injected.
    */
   run<R>(fn: () => R): R;
   /** What has happened so far, as plain data. Before the first `run`: a report of nothing. */

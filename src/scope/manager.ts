@@ -7,6 +7,7 @@
  */
 import { EventEmitter } from "node:events";
 import type { CompiledPolicy } from "../policy/types.ts";
+import { followSignal } from "./follow-signal.ts";
 import { Shield, currentScope, dropFrames, holdFrames, runInFrame } from "./frames.ts";
 import type { ScopeOptions } from "./options.ts";
 import type { Applicable } from "./policies.ts";
@@ -83,13 +84,8 @@ export class ScopeManager {
   /** The scope is aborted with the signal, as long as it lives. */
   #follow(signal: AbortSignal | undefined, record: ScopeRecord): void {
     if (signal === undefined) return;
-    const abort = (): void => this.abort(record, signal.reason);
-    if (signal.aborted) {
-      abort();
-      return;
-    }
-    signal.addEventListener("abort", abort, { once: true });
-    record.abort.signal.addEventListener("abort", () => signal.removeEventListener("abort", abort), { once: true });
+    const stop = followSignal(signal, (reason) => this.abort(record, reason));
+    record.abort.signal.addEventListener("abort", stop, { once: true });
   }
 
   /** Ends a scope, and the waits that it injected, also those that it left behind when it ended. */

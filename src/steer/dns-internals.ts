@@ -1,5 +1,6 @@
 /** The parts of `node:dns` that no documented API names: the requests of the system's resolver and the channels of the DNS client. */
 import dns from "node:dns";
+import { originalOf } from "./patches.ts";
 
 /** A request as Node's JavaScript fills it in. `callback`, or `resolve` and `reject`, get what Node makes of the answer. */
 interface Request {
@@ -32,9 +33,9 @@ const SHORT_ADDRESS = "127.1";
 
 /** What all requests of the system's resolver inherit from; undefined while `dns.lookup` is not Node's own: a mock must not be called. */
 export function findRequests(): LookupRequest | undefined {
-  let { lookup } = dns as { lookup: typeof dns.lookup & { readonly __original?: typeof dns.lookup } };
+  let { lookup } = dns;
   // Wrappers of instrumentation call what they wrap, and say what that is.
-  while (typeof lookup.__original === "function") lookup = lookup.__original;
+  for (let inner = originalOf(lookup); typeof inner === "function"; inner = originalOf(inner)) lookup = inner as typeof dns.lookup;
   // A mock may carry all properties of what it stands for, but not its text.
   const isOwn = Function.prototype.toString.call(lookup).includes("new GetAddrInfoReqWrap()");
   const request = isOwn ? (lookup(SHORT_ADDRESS, () => {}) as unknown) : undefined;

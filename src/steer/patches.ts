@@ -6,6 +6,8 @@
  * nobody else's lies between.
  */
 
+import type { Socket } from "node:net";
+
 type Method = (this: never, ...args: never[]) => unknown;
 
 interface Patched {
@@ -13,6 +15,9 @@ interface Patched {
   /** What the object had of its own: nothing, if it inherited the method. */
   readonly own: PropertyDescriptor | undefined;
 }
+
+/** By replacement: what stood there before. Not a property: the functions look as they did. */
+const originals = new WeakMap<object, unknown>();
 
 /** By replacement: those that were taken back while somebody else's patch lay over them. */
 const buried = new WeakMap<object, Patched>();
@@ -63,27 +68,44 @@ function put<T extends object, K extends keyof T & string>(
   }
   const replacement = make(original);
   Object.defineProperty(replacement as object, "name", { value: (original as Method).name, configurable: true });
-  hide(replacement as object, "__original", original);
+  originals.set(replacement as object, original);
   Object.defineProperty(target, name, { value: replacement, writable: true, configurable: true, enumerable: own?.enumerable ?? false });
   return { original, own, replacement };
 }
 
 /**
  * Whether what stands there now is from before our patch: what the object inherits, or something below our original. Wrappers of
- * instrumentation say what they wrap by a property that most of them use, and so do ours.
+ * instrumentation say what they wrap.
  */
 function isGone<T extends object>(target: T, name: keyof T, original: unknown): boolean {
   const method = target[name];
   if (method === (Object.getPrototypeOf(target) as T | null)?.[name]) return true;
   const seen = new Set<unknown>();
-  for (let at = original; typeof at === "function" && !seen.has(at); at = (at as { __original?: unknown }).__original) {
+  for (let at = original; typeof at === "function" && !seen.has(at); at = originalOf(at)) {
     if (at === method) return true;
     seen.add(at);
   }
   return false;
 }
 
+/** What a replacement of ours stands for, or a wrapper of somebody else's, by the property that most of them have. */
+export function originalOf(wrapper: object): unknown {
+  return originals.get(wrapper) ?? (wrapper as { readonly __original?: unknown }).__original;
+}
+
 /** Gives an object a property that does not show up when its keys are listed. */
 export function hide(target: object, name: PropertyKey, value: unknown): void {
   Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
+}
+
+type AnyMethod = (...args: unknown[]) => unknown;
+
+/** Lays a method over an object's own for a moment: what is returned takes it away. */
+export function override(target: Socket, name: "emit" | "destroy", make: (original: AnyMethod) => AnyMethod): () => void {
+  const own = Object.getOwnPropertyDescriptor(target, name);
+  hide(target, name, make(target[name] as AnyMethod));
+  return () => {
+    if (own === undefined) delete (target as { emit?: unknown; destroy?: unknown })[name];
+    else Object.defineProperty(target, name, own);
+  };
 }

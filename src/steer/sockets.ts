@@ -141,12 +141,6 @@ export function isTls(socket: Socket): boolean {
   return (socket as unknown as Marked)._handle?._parent !== undefined;
 }
 
-/** The server name that TLS asked for on this socket, if it has. */
-export function askedServerName(socket: Socket): string | undefined {
-  const { _handle: handle } = socket as unknown as { _handle?: { getServername?(): string | null | false } | null };
-  return handle?.getServername?.() || undefined;
-}
-
 /** The program writes to a socket: called before the bytes are taken. `announced`: for whom, where the client has said so. */
 export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket: Socket) => boolean, announced: Caller | undefined): void {
   const steered = steeredOf(socket);

@@ -10,11 +10,12 @@ import { brandInjected } from "../internal/brand.ts";
 import { markLeg } from "./handles.ts";
 import { ECANCELED, ECONNRESET, EINVAL, ENOTCONN, connectException, errnoException } from "./node-internals.ts";
 import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
-import { hide } from "./patches.ts";
+import { hide, override } from "./patches.ts";
 import type { CloseKind, DialFailure, Endpoint, Origin, Router, SteeredFlow } from "./router.ts";
 import { watchPlaintext } from "./plaintext.ts";
+import { askedServerName, destroyNow } from "./open-sockets.ts";
 import { translateErrors, watchReads } from "./reads.ts";
-import { askedOf, askedServerName, markSteered, newSteered } from "./sockets.ts";
+import { askedOf, markSteered, newSteered } from "./sockets.ts";
 import type { Steered } from "./sockets.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -210,9 +211,9 @@ export class Steering {
     this.#context.runInAsyncScope(() => this.#request.oncomplete?.(status, this.#handle, this.#request, ok, ok));
   }
 
-  #reset(steered: Steered): void {
+  #reset({ socket }: Steered): void {
     const error = brandInjected(errnoException(ECONNRESET, "read"));
-    this.#context.runInAsyncScope(() => steered.socket.destroy(error));
+    this.#context.runInAsyncScope(() => destroyNow(socket, error));
   }
 
   #died(): void {
@@ -285,16 +286,4 @@ function answer(out: SocketName, endpoint: Endpoint | undefined, errno: number):
   out.family = endpoint.family;
   out.port = endpoint.port;
   return 0;
-}
-
-type AnyMethod = (...args: unknown[]) => unknown;
-
-/** Lays a method over an object's own for a moment. */
-function override(target: Socket, name: "emit" | "destroy", make: (original: AnyMethod) => AnyMethod): () => void {
-  const own = Object.getOwnPropertyDescriptor(target, name);
-  hide(target, name, make(target[name] as AnyMethod));
-  return () => {
-    if (own === undefined) delete (target as { emit?: unknown; destroy?: unknown })[name];
-    else Object.defineProperty(target, name, own);
-  };
 }

@@ -210,6 +210,20 @@ describe("the option signal", () => {
     expect(late.signal.reason).toBe("enough");
   });
 
+  it("aborts as many scopes as follow it, without a warning", async () => {
+    await using peer = await echo();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const connecting = Array.from({ length: 20 }, () => withFaults({ packetLoss: "100%" }, () => open(peer.port), { signal }));
+    const warned: Error[] = [];
+    const onWarning = (warning: Error): void => void warned.push(warning);
+    process.on("warning", onWarning);
+    setImmediate(() => controller.abort());
+    for (const conversation of await Promise.all(connecting)) await conversation.close();
+    process.off("warning", onWarning);
+    expect(warned).toEqual([]);
+  });
+
   it("disposes of an activation", async () => {
     await using peer = await echo();
     const controller = new AbortController();

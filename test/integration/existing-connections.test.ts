@@ -84,6 +84,24 @@ describe("existingConnections: drop", () => {
     agent.destroy();
   });
 
+  it("is known to a pool before the scope's work asks it for a connection", async () => {
+    await using web = await listen(http.createServer((_request, response) => response.end("ok")));
+    const get = async (): Promise<string> => (await fetch(`http://127.0.0.1:${web.port}/`)).text();
+    await get();
+    await get();
+    const before = web.accepted();
+    const scope = faultScope({ latency: "5ms" }, { existingConnections: "drop" });
+    // The request is made in the very tick in which the scope begins.
+    expect(await scope.run(get)).toBe("ok");
+    expect(web.accepted()).toBe(before + 1);
+    await using peer = await echo();
+    const conversation = await open(peer.port);
+    let known = false;
+    conversation.socket.once("error", () => (known = true));
+    withFaults({ latency: "5ms" }, () => expect(known).toBe(true), { existingConnections: "drop" });
+    await conversation.close();
+  });
+
   it("resets both ends with an error that is Node's own, and injected", async () => {
     await using peer = await echo();
     const before = await open(peer.port);

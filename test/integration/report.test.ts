@@ -109,7 +109,11 @@ describe("measured delays", () => {
     const waited = await timed(() => failureOf(waiting.run(() => conversation.ask("x"))));
     const connecting = faultScope({ latency: "30ms", timeout: { connect: "20ms" } });
     const connected = await timed(() => failureOf(connecting.run(() => open(stamps.port))));
+    const spending = faultScope({ sessionBudget: { maxTx: "2b", action: "timeout", budgetTimeout: "20ms" } });
+    const poor = await open(stamps.port);
+    const spent = await timed(() => failureOf(spending.run(() => poor.ask("long"))));
     for (const [scope, fault, ms, count] of [
+      [spending, "session_budget", spent.ms, 1],
       [lookups, "dns", looked.ms, 1],
       [failing, "dns", failed.ms, 1],
       [datagrams, "latency", sent.ms, 2],

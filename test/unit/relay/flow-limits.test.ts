@@ -68,6 +68,7 @@ function limited(fields: PolicyFields, flowHash = 1n): { limits: FlowLimits; clo
     boundAtNs: 0,
     severity: new Severity(policy.faults.schedule, 0),
     record: (decision: Decision) => void log.push(decision),
+    measures: { kept: () => {}, late: () => {} },
   };
   limits.govern(binding as unknown as FlowBinding);
   limits.establish();

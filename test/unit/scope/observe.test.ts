@@ -42,8 +42,8 @@ describe("a report", () => {
       ["192.0.2.1:80", false, undefined, 0],
     ]);
     expect(report.faults).toEqual({
-      latency: { count: 2, delayMs: 110, maxDelayMs: 60, held: 0, codes: {} },
-      timeout: { count: 1, delayMs: 0, maxDelayMs: 0, held: 1, codes: { ETIMEDOUT: 1 } },
+      latency: { count: 2, delayMs: 110, maxDelayMs: 60, held: 0, measured: null, codes: {} },
+      timeout: { count: 1, delayMs: 0, maxDelayMs: 0, held: 1, measured: null, codes: { ETIMEDOUT: 1 } },
     });
     expect(report.silentFaults).toEqual(["jitter"]);
     expect(report.unmatchedRules).toEqual([
