@@ -65,7 +65,7 @@ describe("240 MB through a slow reader stay intact, and program and relay hold l
       await using peer = await serve((socket) => {
         read = readSlowly(socket);
       });
-      const program = start(process.execPath, [fixture("bulk"), String(peer.port), "write", policy]);
+      const program = start(process.execPath, [fixture("bulk"), String(peer.port), "write", policy], { killAfterMs: 50_000 });
       const [wrote] = jsonLines<Bulk>(await program.ended) as [Bulk];
       expect(await read).toEqual({ bytes: TOTAL, hash: wrote.hash });
       console.log(`uplink, latency ${policy}: the process grew by ${wrote.grownMb} MB`);
@@ -77,7 +77,7 @@ describe("240 MB through a slow reader stay intact, and program and relay hold l
       await using peer = await serve((socket) => {
         wrote = writeAll(socket);
       });
-      const program = start(process.execPath, [fixture("bulk"), String(peer.port), "read", policy]);
+      const program = start(process.execPath, [fixture("bulk"), String(peer.port), "read", policy], { killAfterMs: 50_000 });
       const [read] = jsonLines<Bulk>(await program.ended) as [Bulk];
       expect(read).toMatchObject({ bytes: TOTAL, hash: await wrote });
       console.log(`downlink, latency ${policy}: the process grew by ${read.grownMb} MB`);
