@@ -2,7 +2,8 @@
  * One deadline heap and one timer for all waits of a data plane: a relay's, or those on the program's own thread.
  *
  * Never early: a timer of Node can fire up to 1 ms before its time and truncates fractions, so the clock is read again before anything
- * is fired. What remains below a bound is spun away with `setImmediate`, which keeps I/O going.
+ * is fired. What remains below a bound is spun away with `setImmediate`, which keeps I/O going. A thread that has nothing else to do
+ * naps meanwhile, unless precision is to be fine: spinning would take most of a processor wherever delays are short.
  */
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { clockNs } from "./clock.ts";
@@ -10,6 +11,13 @@ import { clockNs } from "./clock.ts";
 /** Node's timers wake within about a millisecond around their time: a smaller bound would need a second timer, which is late again. */
 const SPIN_NORMAL_NS = 1e6;
 const SPIN_FINE_NS = 1.5e6;
+/** A nap between two looks: as long as it takes others' bytes that arrive meanwhile to wait. */
+const NAP_NS = 150e3;
+/** How late a nap ends. */
+const NAP_SLACK_NS = 80e3;
+/** The loop turns faster than this when nothing happens in it. */
+const QUIET_NS = 40e3;
+const NOTHING = new Int32Array(new SharedArrayBuffer(4));
 const MAX_TIMER_MS = 0x7fff_ffff;
 
 /** Something that waits for an instant. The heap keeps its place in `heapIndex`; -1 = not waiting. */
@@ -23,15 +31,19 @@ export class DeadlineClock {
   readonly #heap: Waiter[] = [];
   readonly #spinNs: number;
   readonly #hold: boolean;
+  readonly #naps: boolean;
+  /** When it looked last while spinning. */
+  #lookedNs = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerForNs = Infinity;
   #spinning = false;
   /** Worst and total lateness since the start, and the number of deadlines: `report()` states the clock's accuracy. */
   lateness: { count: number; totalNs: number; worstNs: number } = { count: 0, totalNs: 0, worstNs: 0 };
 
-  /** `hold`: whether waits keep the process alive. */
-  constructor(precision: "normal" | "fine", hold = true) {
+  /** `hold`: whether waits keep the process alive. `naps`: the thread is this clock's own, so that it may block for a moment. */
+  constructor(precision: "normal" | "fine", { hold = true, naps = false }: { readonly hold?: boolean; readonly naps?: boolean } = {}) {
     this.#hold = hold;
+    this.#naps = naps && precision === "normal";
     this.#spinNs = precision === "fine" ? SPIN_FINE_NS : SPIN_NORMAL_NS;
   }
 
@@ -66,10 +78,9 @@ export class DeadlineClock {
   /** Blocks the thread for at most this long while deadlines fall due: for the end of a process, where no timer fires any more. */
   runFor(limitMs: number): void {
     const untilNs = clockNs() + limitMs * 1e6;
-    const nothing = new Int32Array(new SharedArrayBuffer(4));
     for (let first = this.#heap[0]; first !== undefined && first.deadlineNs <= untilNs; first = this.#heap[0]) {
       const remainingMs = (first.deadlineNs - clockNs()) / 1e6;
-      if (remainingMs > 0) Atomics.wait(nothing, 0, 0, remainingMs);
+      if (remainingMs > 0) Atomics.wait(NOTHING, 0, 0, remainingMs);
       else this.#tick();
     }
   }
@@ -89,7 +100,7 @@ export class DeadlineClock {
     if (remainingNs <= this.#spinNs) {
       this.#spinning = true;
       // Always held: the loop would sleep through an immediate that is not. It is for a millisecond.
-      setImmediate(this.#tick);
+      setImmediate(this.#look);
       return;
     }
     this.#timerForNs = deadlineNs;
@@ -97,6 +108,17 @@ export class DeadlineClock {
     this.#timer = setTimeout(this.#tick, delayMs);
     if (!this.#hold) this.#timer.unref();
   }
+
+  readonly #look = (): void => {
+    if (this.#naps) {
+      const nowNs = clockNs();
+      const restNs = Math.min(NAP_NS, (this.#heap[0]?.deadlineNs ?? 0) - nowNs - NAP_SLACK_NS);
+      // Only where nothing has happened since the last look: else more is about to.
+      if (restNs > 0 && nowNs - this.#lookedNs < QUIET_NS) Atomics.wait(NOTHING, 0, 0, restNs / 1e6);
+      this.#lookedNs = clockNs();
+    }
+    this.#tick();
+  };
 
   readonly #tick = (): void => {
     this.#timer = undefined;

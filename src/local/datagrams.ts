@@ -48,7 +48,7 @@ export class DatagramClocks {
 
   constructor(precision: "normal" | "fine") {
     this.up = new DeadlineClock(precision);
-    this.down = new DeadlineClock(precision, false);
+    this.down = new DeadlineClock(precision, { hold: false });
   }
 }
 

@@ -86,7 +86,7 @@ export class FlowBinding {
   }
 
   record(decision: Decision): void {
-    this.#context.record({ ...decision, scope: this.scope, flowHash: this.flowHash });
+    this.#context.record(this.scope, this.flowHash, decision);
   }
 }
 

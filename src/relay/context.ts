@@ -1,7 +1,7 @@
 /** What a flow may ask of the relay that it lives in. */
 import type { SeverityAt } from "../engine/faults/loss.ts";
 import type { SharedLink } from "../engine/shared-link.ts";
-import type { Direction, FlowEvent } from "../engine/types.ts";
+import type { Decision, Direction } from "../engine/types.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import type { Binding } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
@@ -22,7 +22,7 @@ export interface RelayContext {
   spilledBinding(flow: number, sequence: number): Binding | undefined;
   /** The link that the flows of a scope share. */
   link(scope: number, direction: Direction, rateBps: number, severityAt: SeverityAt | undefined): SharedLink;
-  record(event: FlowEvent): void;
+  record(scope: number, flowHash: bigint, decision: Decision): void;
   /** Sends recorded events: called before anything that they explain can be seen by the program. */
   flushEvents(): void;
   /** The flow has a binding to the scope. */

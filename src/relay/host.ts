@@ -105,6 +105,11 @@ export class RelayHost {
     return this.#worker !== undefined;
   }
 
+  /** Tells the relay whether somebody listens to every event. */
+  setHeard(heard: boolean): void {
+    Atomics.store(this.#control, CONTROL.heard, heard ? 1 : 0);
+  }
+
   /** Legs that the relay has accepted since it was started. */
   accepted(): number {
     return Atomics.load(this.#control, CONTROL.accepted);

@@ -3,6 +3,7 @@
  * that messages arrive in order and that the relay can drain those that were sent before something it saw in the table.
  */
 import type { MessagePort } from "node:worker_threads";
+import type { CauseName } from "../engine/registry.ts";
 import type { FlowEvent } from "../engine/types.ts";
 import type { Binding } from "../table/flows.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
@@ -166,6 +167,13 @@ export interface EventsMessage {
   readonly events: readonly FlowEvent[];
 }
 
+/** Decisions that were not sent: how many of each fault. */
+export interface CountsMessage {
+  readonly type: "counts";
+  readonly scope: number;
+  readonly counts: readonly (readonly [fault: CauseName, count: number])[];
+}
+
 /** A flow came under a scope: whether its rules touch it, and which one decided (-1: the policy has none, or none matched). */
 export interface BoundMessage {
   readonly type: "bound";
@@ -210,6 +218,7 @@ export type FromRelay =
   | DoneMessage
   | StuckMessage
   | EventsMessage
+  | CountsMessage
   | BoundMessage
   | ReleasedMessage
   | FlushedMessage
@@ -236,7 +245,9 @@ export const CONTROL = {
   wantsAccepted: 2,
   /** Token of the latest flush that is over. */
   flushed: 3,
-  words: 4,
+  /** 1 while somebody in the program listens to every event. */
+  heard: 4,
+  words: 5,
 } as const;
 
 /** Legs that may be on their way to the relay at once: more than the accept queue of a loaded system takes would get stuck. */

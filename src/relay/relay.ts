@@ -7,20 +7,19 @@
  */
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
-import { setImmediate } from "node:timers";
 import { deserialize } from "node:v8";
-import { isInjection } from "../engine/decisions.ts";
 import type { SeverityAt } from "../engine/faults/loss.ts";
 import type { SharedLink } from "../engine/shared-link.ts";
-import type { Direction, FlowEvent } from "../engine/types.ts";
+import type { Decision, Direction } from "../engine/types.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import type { Binding } from "../table/flows.ts";
-import { countScope, readActivation } from "../table/scopes.ts";
+import { readActivation } from "../table/scopes.ts";
 import type { PolicyTable } from "../table/table.ts";
 import { DeadlineClock } from "../internal/deadline-clock.ts";
 import type { RelayContext } from "./context.ts";
 import { Dial } from "./dial.ts";
 import type { RelayFlow } from "./flow.ts";
+import { EventFeed } from "./event-feed.ts";
 import { Flushes } from "./flushes.ts";
 import { MissingLegs } from "./missing-legs.ts";
 import { CONTROL } from "./protocol.ts";
@@ -30,7 +29,6 @@ import { SharedLinks } from "./shared-links.ts";
 import { UnclaimedLegs } from "./unclaimed-legs.ts";
 
 const BACKLOG = 4096;
-const EVENTS_PER_MESSAGE = 256;
 
 /** How a relay talks to its program: a MessagePort today. */
 export interface Transport {
@@ -58,7 +56,7 @@ export class Relay implements RelayContext {
   readonly #spilled = new Map<string, Binding>();
   readonly #backlog: ToRelay[] = [];
   #working = false;
-  #events: FlowEvent[] = [];
+  readonly #feed: EventFeed;
   readonly #flushes = new Flushes(
     () => this.#flows(),
     (token) => this.#flushed(token),
@@ -66,10 +64,12 @@ export class Relay implements RelayContext {
 
   constructor(table: PolicyTable, init: RelayInit, transport: Transport) {
     this.table = table;
-    this.clock = new DeadlineClock(init.precision);
+    this.clock = new DeadlineClock(init.precision, { naps: true });
     this.windowBytes = init.windowBytes;
     this.#control = new Int32Array(init.control);
     this.#transport = transport;
+    const isHeard = (): boolean => Atomics.load(this.#control, CONTROL.heard) === 1;
+    this.#feed = new EventFeed(table, (message) => this.post(message), isHeard);
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (leg) => this.#accept(leg));
     this.#server.on("error", () => this.#announce(-1));
     this.#server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
@@ -189,7 +189,7 @@ export class Relay implements RelayContext {
   #checkReleased(scope: number): void {
     if (!this.#ended.has(scope) || this.#scopes.has(scope)) return;
     this.#ended.delete(scope);
-    this.flushEvents();
+    this.#feed.drop(scope);
     this.post({ type: "released", scope });
   }
 
@@ -240,20 +240,12 @@ export class Relay implements RelayContext {
     return this.#links.get(scope, direction, rateBps, severityAt);
   }
 
-  record(event: FlowEvent): void {
-    countScope(this.table, event.scope, "events");
-    if (isInjection(event.decision)) countScope(this.table, event.scope, "injected");
-    this.#events.push(event);
-    if (this.#events.length >= EVENTS_PER_MESSAGE) this.flushEvents();
-    // What is held releases nothing that would take the event along.
-    else if (this.#events.length === 1) setImmediate(() => this.flushEvents());
+  record(scope: number, flowHash: bigint, decision: Decision): void {
+    this.#feed.record(scope, flowHash, decision);
   }
 
   flushEvents(): void {
-    if (this.#events.length === 0) return;
-    const events = this.#events;
-    this.#events = [];
-    this.post({ type: "events", events });
+    this.#feed.flush();
   }
 
   enterScope(scope: number, flow: RelayFlow): void {

@@ -13,7 +13,7 @@ import type { UseKind } from "../policy/registry.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import { RelayClient } from "../relay/client.ts";
 import type { ClientListener } from "../relay/client.ts";
-import type { BoundMessage } from "../relay/protocol.ts";
+import type { BoundMessage, CountsMessage } from "../relay/protocol.ts";
 import { createScopeApi } from "../scope/api.ts";
 import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
@@ -174,6 +174,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     this.#patched?.late.complete();
     const client = this.client();
     client.start();
+    client.host.setHeard(this.layer.heard());
     const policyId = client.policies.use(policy);
     try {
       return openScope(this.table(), { policyId, ordinal, seed, anchorNs: this.#anchorNs(policy) });
@@ -247,6 +248,13 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
       record.addEvent(shown);
       this.layer.publish(shown);
     }
+    this.#client?.host.setHeard(this.layer.heard());
+  }
+
+  counted(ref: number, counts: CountsMessage["counts"]): void {
+    const record = this.#record(ref);
+    for (const [fault, count] of counts) record?.addCount(fault, count);
+    this.#client?.host.setHeard(this.layer.heard());
   }
 
   bound({ scope, flowHash, governs, rule }: BoundMessage): void {

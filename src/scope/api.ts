@@ -25,6 +25,8 @@ export interface ScopeLayer {
   check(nameOrFields: string | PolicyFields): void;
   /** To be called with every event. */
   publish(event: FaultEvent): void;
+  /** Whether anybody listens to every event as it happens. */
+  heard(): boolean;
   /** How many selections are not over; 0 = nothing of them costs anything. */
   openContexts(): number;
 }
@@ -89,6 +91,7 @@ export function createScopeApi({ manager, registry }: { manager: ScopeManager; r
     api,
     check: (nameOrFields) => void policies.required(nameOrFields, "checkPolicy()"),
     publish: (event) => feed.publish(event),
+    heard: () => feed.wanted,
     openContexts: () => contexts.openCount(),
   };
 }

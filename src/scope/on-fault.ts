@@ -15,7 +15,7 @@ export class FaultFeed {
   // Held here: channels that nobody holds can be collected, and their subscribers with them.
   readonly #channel = channel("faultcore:event");
 
-  /** Whether anybody listens: else events need not be built ahead of a report. */
+  /** Whether anybody listens: else what no report keeps need not be told. */
   get wanted(): boolean {
     return this.#listeners.size > 0 || this.#channel.hasSubscribers;
   }

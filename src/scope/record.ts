@@ -1,4 +1,5 @@
 /** One application of a policy, as the program's thread knows it: identity, flows, events, counts. */
+import { MAX_EVENTS } from "../internal/limits.ts";
 import type { PolicyFields } from "../policy/fields.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import type { ExistingConnections, ScopeOptions } from "./options.ts";
@@ -70,9 +71,6 @@ export interface RowCounters {
 
 /** Flows that one scope remembers for its report. */
 const MAX_FLOWS = 10_000;
-
-/** Events that one scope keeps; beyond that they are only counted, and the report says so. */
-export const MAX_EVENTS = 10_000;
 
 let lastId = 0;
 
@@ -170,8 +168,13 @@ export class ScopeRecord {
     this.flows.set(flowHash, flow);
   }
 
+  /** Events that were only counted. */
+  addCount(fault: string, count: number): void {
+    this.counts.set(fault, (this.counts.get(fault) ?? 0) + count);
+  }
+
   addEvent(event: FaultEvent): void {
-    this.counts.set(event.fault, (this.counts.get(event.fault) ?? 0) + 1);
+    this.addCount(event.fault, 1);
     if (this.events.length < MAX_EVENTS) this.events.push(event);
   }
 }
