@@ -105,6 +105,8 @@ describe("existingConnections: drop", () => {
   it("resets both ends with an error that is Node's own, and injected", async () => {
     await using peer = await echo();
     const before = await open(peer.port);
+    // The peer knows of it, too.
+    await before.ask("x");
     const [atPeer] = peer.sockets;
     const heard = once(atPeer!, "error");
     const dead = death(before);
