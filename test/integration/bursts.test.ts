@@ -65,7 +65,7 @@ it("A peer that never closes does not keep a flow after the program closed its s
   await noFlowIsLeft();
 });
 
-const CONNECTS = Number(process.env["FAULTCORE_TEST_CONNECTS"] ?? 6_000);
+const CONNECTS = Number(process.env["FAULTCORE_TEST_CONNECTS"] ?? 4_000);
 
 it(`${CONNECTS} connects in a row keep their pace: closed legs do not use up the local ports`, async () => {
   const ended = await node([fixture("many-connects"), String(CONNECTS)], { killAfterMs: 200_000 });
