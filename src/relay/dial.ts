@@ -13,7 +13,7 @@ import { DOWNLINK } from "../engine/types.ts";
 import type { Decision } from "../engine/types.ts";
 import type { Waiter } from "../internal/deadline-clock.ts";
 import { createWaiter } from "../internal/deadline-clock.ts";
-import type { ScopeMeasures } from "../table/measures.ts";
+import type { FlowBinding } from "./binding.ts";
 import type { RelayContext } from "./context.ts";
 import { RelayFlow } from "./flow.ts";
 import type { DialMessage, Endpoint } from "./protocol.ts";
@@ -31,9 +31,8 @@ export class Dial {
   readonly #message: DialMessage;
   readonly #waiters: Waiter[] = [];
   #plan: ConnectPlan | undefined;
-  /** The scope that the plan is of, where its measurements go, and which of its faults delay the dial and the answer. */
-  #scope = 0;
-  #measures: ScopeMeasures | undefined;
+  /** Whose the plan is, and which of its faults delay the dial and the answer. */
+  readonly #binding: FlowBinding | undefined;
   #faults: { readonly there: number; readonly back: number } = { there: 0, back: 0 };
   /** The real verdict is there, and travels back. */
   #verdict: (() => void) | undefined;
@@ -49,6 +48,7 @@ export class Dial {
     this.#message = message;
     this.flow = new RelayFlow(context, message);
     const binding = this.flow.current;
+    this.#binding = binding;
     if (binding === undefined) {
       this.#dial();
     } else {
@@ -63,8 +63,6 @@ export class Dial {
         severityAt: (afterNs) => binding.severity.at(message.startNs + afterNs),
       });
       this.#plan = plan;
-      this.#scope = binding.scope;
-      this.#measures = binding.measures;
       this.#faults = faultsOf(plan);
       const record = (decision: Decision): void => binding.record({ ...decision, atNs: message.startNs + decision.atNs });
       // A failure is recorded when it happens: the program may give up before. Loss acts from the start.
@@ -89,7 +87,7 @@ export class Dial {
 
   #waitUntil(deadlineNs: number, fire: () => void): void {
     const waiter = createWaiter((nowNs) => {
-      this.#measures?.late(nowNs - deadlineNs);
+      this.#binding?.measures.late(nowNs - deadlineNs);
       fire();
     });
     this.#waiters.push(waiter);
@@ -117,7 +115,7 @@ export class Dial {
 
   /** The scope was aborted: a connect that waits is dialled or answered now, and nothing is held of the flow. */
   abort(scope: number): void {
-    if (this.#scope === scope && !this.#over) {
+    if (this.#binding?.scope === scope && !this.#over) {
       this.#dropPlan();
       if (this.#verdict === undefined) this.#dial();
       else this.#verdict();
@@ -128,6 +126,7 @@ export class Dial {
   #dropPlan(): void {
     this.#cancel();
     this.#plan = undefined;
+    this.flow.connectOver();
     this.#waitUntil(this.#context.clock.nowNs() + LEG_WAIT_NS, () => this.#legOverdue());
   }
 
@@ -141,7 +140,7 @@ export class Dial {
   }
 
   #measure(faults: number, sinceNs: number): void {
-    if (this.#measures !== undefined) measureOne(this.#measures, faults, this.#context.clock.nowNs() - sinceNs);
+    if (this.#binding !== undefined) measureOne(this.#binding.measures, faults, this.#context.clock.nowNs() - sinceNs);
   }
 
   #dial(): void {
@@ -197,9 +196,8 @@ export class Dial {
   }
 
   #connectTimedOut(): void {
-    const binding = this.flow.current;
     const timeoutNs = this.#plan?.timeoutAtNs ?? 0;
-    binding?.record(connectTimeoutDecision(this.#message.attempt, this.#context.clock.nowNs(), timeoutNs));
+    this.#binding?.record(connectTimeoutDecision(this.#message.attempt, this.#context.clock.nowNs(), timeoutNs));
     this.#measure(faultBit("timeout"), this.#message.startNs);
     this.#fail(errnoOf("ETIMEDOUT"), true, false, undefined);
   }
@@ -231,6 +229,7 @@ export class Dial {
   #finish(): void {
     this.#over = true;
     this.#cancel();
+    this.flow.connectOver();
   }
 }
 

@@ -18,6 +18,8 @@ export class FlowBindings {
   readonly #flow: RelayFlow;
   readonly #context: RelayContext;
   readonly #coming: Binding[] = [];
+  /** The one that planned the connect, until that is over: what it decides of it is yet to be told. */
+  #connecting: FlowBinding | undefined;
   /** Those that may hold bytes, the current one included. */
   readonly #held = new Set<FlowBinding>();
   #published = 0;
@@ -38,6 +40,13 @@ export class FlowBindings {
     this.#read();
     const first = this.#coming.shift();
     if (first !== undefined) this.#bind(first, undefined);
+    this.#connecting = this.current;
+  }
+
+  /** The connect has come out, or its plan no longer counts. */
+  connectOver(): void {
+    this.#connecting = undefined;
+    this.leaveDrained();
   }
 
   /** The next binding that begins before uplink byte `end`, if the program has published one. */
@@ -153,7 +162,7 @@ export class FlowBindings {
   }
 
   #leaveIfDrained(binding: FlowBinding): void {
-    if (binding === this.current) return;
+    if (binding === this.current || binding === this.#connecting) return;
     const { uplink, downlink } = this.#flow;
     if ((binding.up !== undefined && uplink.holds(binding.up)) || (binding.down !== undefined && downlink.holds(binding.down))) return;
     this.#leave(binding);

@@ -202,6 +202,11 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     this.#down.release(nowNs);
   }
 
+  /** What the connect was planned to do has happened, or never will. */
+  connectOver(): void {
+    this.#bindings.connectOver();
+  }
+
   /** Whether a limit was reached. */
   isCutOff(): boolean {
     return this.#cutOff.isCut;

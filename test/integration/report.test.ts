@@ -145,6 +145,27 @@ describe("measured delays", () => {
   });
 });
 
+describe("a connect that fails after its scope has ended", () => {
+  it.each([
+    ["connection_error", { connectionError: { kind: "refused" }, latency: "50ms" }, "ECONNREFUSED"],
+    ["timeout", { timeout: { connect: "60ms" }, latency: "500ms" }, "ETIMEDOUT"],
+  ] as const)("by %s is in the report of that scope, and counts in no other", async (fault, fields, code) => {
+    await using peer = await echo();
+    const scope = faultScope(fields);
+    const failed = await scope.run(async () => {
+      const failure = failureOf(once(net.connect({ port: peer.port, host: "127.0.0.1" }), "connect"));
+      await until("the connect was planned", () => scope.report().injected > 0);
+      return { failure };
+    });
+    expect(scope.report().faults[fault]).toBeUndefined();
+    const later = faultScope({ latency: "1ms" });
+    await later.run(() => failed.failure);
+    expect((await failed.failure).code).toBe(code);
+    expect(scope.report()).toMatchObject({ injected: 3, faults: { [fault]: { count: 1, codes: { [code]: 1 } } } });
+    expect(later.report()).toMatchObject({ injected: 0, events: { recorded: 0 } });
+  });
+});
+
 describe("how a flow matched", () => {
   async function flowsOf(policy: PolicyFields, run: () => Promise<unknown>): Promise<unknown[]> {
     const scope = faultScope({ latency: "1ms", ...policy });
