@@ -116,9 +116,9 @@ export function frameHolders(): number {
 }
 
 /** Runs what a connection calls with what it has read. */
-export function runAnswer<R>(connection: object, body: () => R): R {
-  if (frames.holders === 0) return body();
-  return frames.run({ holder: new Answer(connection), parent: currentFrame() }, body);
+export function runAnswer<A, B, R>(connection: object, body: (reader: A, data: B) => R, reader: A, data: B): R {
+  if (frames.holders === 0) return body(reader, data);
+  return frames.run({ holder: new Answer(connection), parent: currentFrame() }, () => body(reader, data));
 }
 
 /** Whether the running code is, or was set going by, what the connection has read, and no scope has begun since. */

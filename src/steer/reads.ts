@@ -19,8 +19,20 @@ export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: sy
   if (holder === undefined) return;
   const ownBuffer = readsIntoOwnBuffer(socket);
   if (ownBuffer) watchEnd(socket, steered);
-  const watch = (inner: OnRead): OnRead =>
-    function onread(this: StreamHandle, data: ArrayBuffer | undefined): unknown {
+  const watch = (inner: OnRead): OnRead => {
+    /** Made once, not for each read. */
+    const read = (reader: StreamHandle, data: ArrayBuffer | undefined): unknown => {
+      if (steered.reading++ === 0) {
+        steered.readIn = router.here();
+        steered.readId = executionAsyncId();
+      }
+      try {
+        return inner.call(reader, data);
+      } finally {
+        if (--steered.reading === 0) steered.readIn = undefined;
+      }
+    };
+    return function onread(this: StreamHandle, data: ArrayBuffer | undefined): unknown {
       if (data === undefined && !ownBuffer && !steered.flow.finIsGenuine()) {
         const owner = this[ownerSymbol] as Socket | null | undefined;
         if (owner) endUnlessDead(owner, this._parent !== undefined && !steered.flow.wasReset(), steered);
@@ -28,19 +40,9 @@ export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: sy
       }
       steered.waiting = false;
       steered.answered = true;
-      const read = (): unknown => {
-        if (steered.reading++ === 0) {
-          steered.readIn = router.here();
-          steered.readId = executionAsyncId();
-        }
-        try {
-          return inner.call(this, data);
-        } finally {
-          if (--steered.reading === 0) steered.readIn = undefined;
-        }
-      };
-      return router.runAnswer(steered, read);
+      return router.runAnswer(steered, read, this, data);
     };
+  };
   // The one that Node gives every socket. Others (the guard of an idle keep-alive socket) only ask whether anything happens at all.
   let standard: OnRead | undefined;
   let given = handle.onread;

@@ -142,7 +142,7 @@ export interface Router {
   /** The running code goes on where `here` was called, until it calls what is returned. */
   enter(place: Here): () => void;
   /** Runs what a connection calls with what it has read. */
-  runAnswer<R>(connection: object, body: () => R): R;
+  runAnswer<A, B, R>(connection: object, body: (reader: A, data: B) => R, reader: A, data: B): R;
   /** Whether the running code is what `runAnswer` runs for the connection, or was set going by it, outside of scopes that began there. */
   isAnswer(connection: object): boolean;
   /** A socket that is not steered was used, by this caller (undefined: by the running code). */
