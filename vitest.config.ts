@@ -1,14 +1,23 @@
-import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { defineConfig } from "vitest/config";
+import type { TestProjectInlineConfiguration, ViteUserConfig } from "vitest/config";
 
 // What a user gets is the built package: outside test/unit, `faultcore` is dist/, which Node loads itself
 // (vitest cannot load a `.ts` worker on Node 20).
 const packaged = { server: { deps: { external: [/\/dist\//] } } };
 
-// Processes, servers and delays are waited for in these: more of them than there are processors.
-const WAITING_WORKERS = 4;
-
 // Network time is measured in these: one file at a time.
 const oneAtATime = { fileParallelism: false, maxWorkers: 1 };
+
+/**
+ * Files that wait more than they compute, and measure no network time closely: one's waits are the other's work, so there are more of them
+ * at once than there are processors.
+ */
+function waiting(name: string, options: NonNullable<ViteUserConfig["test"]>): TestProjectInlineConfiguration {
+  return {
+    extends: true,
+    test: { name, include: [`test/${name}/**/*.test.ts`], sequence: { groupOrder: 2 }, maxWorkers: 4, ...options },
+  };
+}
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -34,66 +43,11 @@ const config: ViteUserConfig = defineConfig({
           ...packaged,
         },
       },
-      // What follows waits more than it computes, and measures no network time closely: one file's waits are the other's work.
-      {
-        extends: true,
-        test: {
-          name: "integration",
-          include: ["test/integration/**/*.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          sequence: { groupOrder: 2 },
-          maxWorkers: WAITING_WORKERS,
-          ...packaged,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: "clients",
-          include: ["test/clients/**/*.test.ts"],
-          testTimeout: 20_000,
-          hookTimeout: 60_000,
-          sequence: { groupOrder: 2 },
-          maxWorkers: WAITING_WORKERS,
-          ...packaged,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: "parity",
-          include: ["test/parity/**/*.test.ts"],
-          testTimeout: 240_000,
-          hookTimeout: 60_000,
-          sequence: { groupOrder: 2 },
-          maxWorkers: WAITING_WORKERS,
-          ...packaged,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
-          sequence: { groupOrder: 2 },
-          maxWorkers: WAITING_WORKERS,
-          ...packaged,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: "package",
-          include: ["test/package/**/*.test.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 240_000,
-          sequence: { groupOrder: 2 },
-          maxWorkers: WAITING_WORKERS,
-        },
-      },
+      waiting("integration", { testTimeout: 60_000, hookTimeout: 60_000, ...packaged }),
+      waiting("clients", { testTimeout: 20_000, hookTimeout: 60_000, ...packaged }),
+      waiting("parity", { testTimeout: 240_000, hookTimeout: 60_000, ...packaged }),
+      waiting("e2e", { testTimeout: 30_000, hookTimeout: 60_000, ...packaged }),
+      waiting("package", { testTimeout: 120_000, hookTimeout: 240_000 }),
     ],
   },
 });

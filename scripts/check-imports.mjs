@@ -25,8 +25,8 @@ const TABLE = {
   register: ["runtime"],
   // The public API: index, its errors, and the module that `run` preloads.
   cli: ["index", "errors", "register"],
-  // Helpers for test runners stand on the public API alone.
-  testing: ["index", "errors"],
+  // Helpers for test runners stand on the public API, and know the names of faults.
+  testing: ["index", "errors", "internal", "engine"],
 };
 
 /** These import no package and no `node:` module either. */

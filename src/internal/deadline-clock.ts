@@ -7,6 +7,7 @@
  */
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { clockNs } from "./clock.ts";
+import { sleep } from "./sleep.ts";
 
 /** Node's timers wake within about a millisecond around their time: a smaller bound would need a second timer, which is late again. */
 const SPIN_NORMAL_NS = 1e6;
@@ -17,7 +18,6 @@ const NAP_NS = 150e3;
 const NAP_SLACK_NS = 80e3;
 /** The loop turns faster than this when nothing happens in it. */
 const QUIET_NS = 40e3;
-const NOTHING = new Int32Array(new SharedArrayBuffer(4));
 const MAX_TIMER_MS = 0x7fff_ffff;
 
 /** Something that waits for an instant. The heap keeps its place in `heapIndex`; -1 = not waiting. */
@@ -80,7 +80,7 @@ export class DeadlineClock {
     const untilNs = clockNs() + limitMs * 1e6;
     for (let first = this.#heap[0]; first !== undefined && first.deadlineNs <= untilNs; first = this.#heap[0]) {
       const remainingMs = (first.deadlineNs - clockNs()) / 1e6;
-      if (remainingMs > 0) Atomics.wait(NOTHING, 0, 0, remainingMs);
+      if (remainingMs > 0) sleep(remainingMs);
       else this.#tick();
     }
   }
@@ -114,7 +114,7 @@ export class DeadlineClock {
       const nowNs = clockNs();
       const restNs = Math.min(NAP_NS, (this.#heap[0]?.deadlineNs ?? 0) - nowNs - NAP_SLACK_NS);
       // Only where nothing has happened since the last look: else more is about to.
-      if (restNs > 0 && nowNs - this.#lookedNs < QUIET_NS) Atomics.wait(NOTHING, 0, 0, restNs / 1e6);
+      if (restNs > 0 && nowNs - this.#lookedNs < QUIET_NS) sleep(restNs / 1e6);
       this.#lookedNs = clockNs();
     }
     this.#tick();

@@ -12,9 +12,7 @@ import { faultBit, measureOne } from "../engine/packet-times.ts";
 import type { MeasureSink } from "../engine/packet-times.ts";
 import { DeadlineClock } from "../internal/deadline-clock.ts";
 import type { Waiter } from "../internal/deadline-clock.ts";
-
-/** Taken at load: fake timers replace it. */
-const nextTick = process.nextTick.bind(process);
+import { nextTick } from "../internal/real-timers.ts";
 
 type Record = (decision: Decision) => void;
 

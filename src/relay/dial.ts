@@ -16,12 +16,13 @@ import { createWaiter } from "../internal/deadline-clock.ts";
 import type { FlowBinding } from "./binding.ts";
 import type { RelayContext } from "./context.ts";
 import { RelayFlow } from "./flow.ts";
+import { LEG_WAIT_MS } from "./missing-legs.ts";
 import type { DialMessage, Endpoint } from "./protocol.ts";
 import { errnoOf } from "./sockets.ts";
 
 const isFailure = ({ code, fault }: Decision): boolean => code !== undefined && (fault === "connection_error" || fault === "timeout");
 
-const LEG_WAIT_NS = 5e9;
+const LEG_WAIT_NS = LEG_WAIT_MS * 1e6;
 /** Node adds this to the message of an error that the kernel gave at once. */
 const SYNC_ERROR = / - Local \((.*)\)$/;
 

@@ -7,6 +7,7 @@
 import { MessageChannel, Worker, receiveMessageOnPort } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import { clockNs } from "../internal/clock.ts";
+import { sleep } from "../internal/sleep.ts";
 import { FaultcoreError } from "../errors.ts";
 import type { PolicyTable } from "../table/table.ts";
 import { CONTROL } from "./protocol.ts";
@@ -148,11 +149,10 @@ export class RelayHost {
   /** Takes in what the relay says until the condition holds or the time is up. Blocks the thread meanwhile. */
   drainUntil(condition: () => boolean, timeoutMs: number): void {
     const until = clockNs() + timeoutMs * 1e6;
-    const nothing = new Int32Array(new SharedArrayBuffer(4));
     for (;;) {
       this.drain();
       if (condition() || clockNs() >= until) return;
-      Atomics.wait(nothing, 0, 0, 1);
+      sleep(1);
     }
   }
 

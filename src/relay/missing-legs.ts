@@ -4,8 +4,8 @@
  */
 import { clearTimeout, setTimeout } from "node:timers";
 
-/** As long as a dial waits for its leg. */
-const WAIT_MS = 5_000;
+/** How long a dial waits for its leg, and a leg that is missing counts as on its way. */
+export const LEG_WAIT_MS = 5_000;
 
 export class MissingLegs {
   readonly #timers = new Map<number, NodeJS.Timeout>();
@@ -21,7 +21,7 @@ export class MissingLegs {
     const timer = setTimeout(() => {
       this.#timers.delete(port);
       this.#writeOff();
-    }, WAIT_MS);
+    }, LEG_WAIT_MS);
     this.#timers.set(port, timer.unref());
   }
 

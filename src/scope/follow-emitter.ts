@@ -2,9 +2,7 @@
 import { errorMonitor } from "node:events";
 import type { EventEmitter } from "node:events";
 import type { Span } from "./span.ts";
-
-/** Taken at load: fake timers replace it. */
-const nextTick = process.nextTick.bind(process);
+import { nextTick } from "../internal/real-timers.ts";
 
 interface Followed {
   /** Spans by whether the emitter's end is all that there is of their work: then it says how the work failed. */

@@ -9,9 +9,7 @@
 import { AsyncResource } from "node:async_hooks";
 import { types } from "node:util";
 import type { Span } from "./span.ts";
-
-/** Taken at load: fake timers replace it. */
-const nextTick = process.nextTick.bind(process);
+import { nextTick } from "../internal/real-timers.ts";
 
 type Handler = ((value: unknown) => unknown) | null | undefined;
 type Then = (this: unknown, onFulfilled?: Handler, onRejected?: Handler, ...rest: unknown[]) => unknown;

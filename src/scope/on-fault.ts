@@ -1,5 +1,6 @@
 /** Telling the program of every fault as it happens. */
 import { channel } from "node:diagnostics_channel";
+import { nextTick } from "../internal/real-timers.ts";
 import { checkFunction } from "./policies.ts";
 import type { FaultEvent } from "./record.ts";
 
@@ -27,7 +28,7 @@ export class FaultFeed {
         listener(event);
       } catch (error) {
         // As diagnostics channels do it: an uncaught exception, and the others still hear of the event.
-        process.nextTick(() => {
+        nextTick(() => {
           throw error;
         });
       }

@@ -2,7 +2,6 @@
  * Clients that write the commands of several callers in one go, in the context of the first of them, and say on one of Node's tracing
  * channels who gives which: node-redis. A write that begins a command belongs to whoever gave the oldest one of that name to that client.
  */
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Patches } from "./patches.ts";
 import type { Caller, Router } from "./router.ts";
 
@@ -37,10 +36,7 @@ export class AnnouncedCommands {
     this.#router = router;
     // Also while there is no scope: who is in the queue is known by the order only.
     const listeners = { start: this.#given, asyncStart: this.#settled, error: this.#settled };
-    for (const [step, listener] of Object.entries(listeners)) {
-      subscribe(`${CHANNEL}:${step}`, listener);
-      patches.add(() => unsubscribe(`${CHANNEL}:${step}`, listener));
-    }
+    for (const [step, listener] of Object.entries(listeners)) patches.listen(`${CHANNEL}:${step}`, listener);
     patches.add(() => {
       this.#queues.clear();
       this.#unsettled.clear();

@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net";
 import type { Origin, Router } from "./router.ts";
-import { isFront, isTls, markConnect, takeEarly, uplinkOffset } from "./sockets.ts";
+import { isFront, markConnect, takeEarly, uplinkOffset, written } from "./sockets.ts";
 import type { Steered } from "./sockets.ts";
 
 /** What such a socket belongs to: its handle is told to connect in the context in which `connect` was called. */
@@ -28,8 +28,5 @@ export function noteFrontWrite(socket: Socket, steered: Steered): void {
   const { front } = steered;
   if (front === undefined || !isFront(socket)) return;
   const offset = uplinkOffset(socket);
-  if (!steered.announced) steered.flow.useBy(front, () => offset, steered.answered);
-  steered.waiting = true;
-  steered.answered = false;
-  steered.flow.arm(offset, isTls(socket));
+  written(socket, steered, front, () => offset, offset);
 }

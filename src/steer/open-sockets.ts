@@ -1,8 +1,6 @@
 /** What a scope that begins does with, and asks of, sockets that are open: see `existingConnections`. */
 import type { Socket } from "node:net";
-
-/** Taken at load: fake timers replace it. */
-const nextTick = process.nextTick.bind(process);
+import { nextTick } from "../internal/real-timers.ts";
 
 /**
  * Destroys a socket whose 'error' comes at once, not a tick later: its pool must know before it is asked for a connection again. Where nobody

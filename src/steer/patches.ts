@@ -5,7 +5,7 @@
  * because the router says that nothing is to be done. However often patches come and go, there is one layer of ours at most, as long as
  * nobody else's lies between.
  */
-
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
 
 type Method = (this: never, ...args: never[]) => unknown;
@@ -37,6 +37,12 @@ export class Patches {
     this.#mends.push(() => {
       if (target[name] !== patched.replacement && isGone(target, name, patched.original)) patched = put(target, name, make);
     });
+  }
+
+  /** Listens to one of Node's diagnostics channels. */
+  listen(channel: string, listener: (message: unknown) => void): void {
+    subscribe(channel, listener);
+    this.add(() => unsubscribe(channel, listener));
   }
 
   /** Remembers how to undo something else. */

@@ -151,19 +151,22 @@ export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket
     return;
   }
   const taken = takenOffset(socket);
-  let written: number | undefined;
-  const offset = (): number => (written ??= uplinkOffset(socket));
+  let known: number | undefined;
+  const offset = (): number => (known ??= uplinkOffset(socket));
   const { [kOrigin]: origin, [kEarly]: early } = socket as Marked;
   // What is kept for the next address begins at the offset of now.
   if (origin !== undefined && socket.connecting && early?.writer !== caller) offset();
-  const use = (state: Steered): void => {
-    if (!state.announced) state.flow.useBy(caller, offset, state.answered);
-    state.waiting = true;
-    state.answered = false;
-    state.flow.arm(taken, isTls(socket));
-  };
+  const use = (state: Steered): void => written(socket, state, caller, offset, taken);
   const noted = withFlow(socket, use, caller);
   if (!noted && isOutboundTcp(socket)) router.unsteeredUse(socket, caller);
+}
+
+/** Bytes of a caller's go out on a flow, from this offset on. `taken`: those that the handle had taken before. */
+export function written(socket: Socket, steered: Steered, caller: Caller, offset: () => number, taken: number): void {
+  if (!steered.announced) steered.flow.useBy(caller, offset, steered.answered);
+  steered.waiting = true;
+  steered.answered = false;
+  steered.flow.arm(taken, isTls(socket));
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import { isLoopback } from "../internal/addresses.ts";
 import { FaultcoreError } from "../errors.ts";
 import { brandInjected } from "../internal/brand.ts";
+import { nextTick } from "../internal/real-timers.ts";
 import { markLeg } from "./handles.ts";
 import { ECANCELED, ECONNRESET, EINVAL, ENOTCONN, connectException, errnoException } from "./node-internals.ts";
 import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
@@ -98,7 +99,7 @@ export class Steering {
       });
     } catch (error) {
       // As Node reports its own errors of a connect that began: later, on the socket.
-      process.nextTick(() => this.#socket.destroy(error as Error));
+      nextTick(() => this.#socket.destroy(error as Error));
       return 0;
     }
     this.#flow = steered.flow;

@@ -2,7 +2,6 @@
  * Clients that tell on Node's tracing channels for whom they call back. A pool that was exhausted gives its connection to the caller
  * that waited longest in the context of whoever gave it back: what that caller does then belongs to the caller.
  */
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Patches } from "./patches.ts";
 import type { Here, Router } from "./router.ts";
 
@@ -24,9 +23,7 @@ export function watchTracing(patches: Patches, router: Router): void {
   };
   for (const channel of CHANNELS) {
     for (const [step, listener] of Object.entries(listeners)) {
-      const name = `tracing:${channel}:${step}`;
-      subscribe(name, listener);
-      patches.add(() => unsubscribe(name, listener));
+      patches.listen(`tracing:${channel}:${step}`, listener);
     }
   }
 }

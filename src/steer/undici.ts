@@ -3,7 +3,6 @@
  * is noted when the request is made, and its socket is bound when undici says that the request goes out on it.
  */
 import { AsyncResource } from "node:async_hooks";
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
 import type { Patches } from "./patches.ts";
 import type { Caller, Router } from "./router.ts";
@@ -84,12 +83,8 @@ export function watchUndici(patches: Patches, router: Router): void {
   };
 
   watchDefaults();
-  subscribe(CREATE, created);
-  subscribe(SEND, sent);
-  patches.add(() => {
-    unsubscribe(CREATE, created);
-    unsubscribe(SEND, sent);
-  });
+  patches.listen(CREATE, created);
+  patches.listen(SEND, sent);
 }
 
 /** What undici keeps under a symbol of this name. */

@@ -1,8 +1,9 @@
 /** Whether something fails with an error of a code, wherever in the error that code stands. */
 import util from "node:util";
-import { FaultcoreError } from "../errors.ts";
 import { isInjected } from "../index.ts";
+import { errorsBehind } from "../internal/errors-behind.ts";
 import type { Finding } from "./injected.ts";
+import { invalid } from "./invalid.ts";
 
 /** What is asked of the error beside its code. */
 export interface FailureOptions {
@@ -38,29 +39,10 @@ export async function checkFailure(
   } catch (reason) {
     outer = reason;
   }
-  const errors = errorsBehind(outer);
+  const errors = [...errorsBehind(outer)];
   const error = errors.find((each) => codeOf(each) === code && (options.injected ?? isInjected(each)) === isInjected(each));
   if (error !== undefined) return { pass: true, error, message: `Expected no failure with ${wanted}, but there was:\n${describe(errors)}` };
   return { pass: false, error: outer, message: `Expected a failure with ${wanted}, but this failed:\n${describe(errors)}` };
-}
-
-/** The error, and those behind its `cause` and among its `errors`, outermost first. */
-function errorsBehind(error: unknown): unknown[] {
-  const found = new Set<unknown>();
-  let level = [error];
-  while (level.length > 0) {
-    const next: unknown[] = [];
-    for (const each of level) {
-      if (found.has(each)) continue;
-      found.add(each);
-      if (typeof each !== "object" || each === null) continue;
-      const { cause, errors } = each as { cause?: unknown; errors?: unknown };
-      if (cause !== undefined) next.push(cause);
-      if (Array.isArray(errors)) next.push(...(errors as unknown[]));
-    }
-    level = next;
-  }
-  return [...found];
 }
 
 function codeOf(error: unknown): unknown {
@@ -76,8 +58,4 @@ function describeOne(error: unknown): string {
     error instanceof Error || util.types.isNativeError(error) ? `${error.name}: ${error.message}` : `thrown: ${util.inspect(error)}`;
   const code = codeOf(error);
   return `${text}${typeof code === "string" || typeof code === "number" ? ` [${code}]` : ""}${isInjected(error) ? " (injected)" : ""}`;
-}
-
-function invalid(where: string, what: string, expected: string): FaultcoreError {
-  return new FaultcoreError("ERR_FAULTCORE_INVALID_ARGUMENT", `${where} ${what}.`, { expected });
 }

@@ -1,9 +1,9 @@
 /** Whether a scope has injected what a test expects of it, and the text that says why not. */
-import { FaultcoreError } from "../errors.ts";
 import { formatReport } from "../index.ts";
 import type { FaultScope } from "../index.ts";
 import { checkFaultName } from "./fault-names.ts";
 import type { InjectedFault } from "./fault-names.ts";
+import { invalid } from "./invalid.ts";
 
 /** How often. Default: at least once. */
 export interface InjectedOptions {
@@ -63,8 +63,4 @@ function checkCount(count: number, option: string, where: string): number {
 
 function timesText(count: number): string {
   return count === 0 ? "never" : count === 1 ? "once" : `${count} times`;
-}
-
-function invalid(where: string, what: string, expected: string): FaultcoreError {
-  return new FaultcoreError("ERR_FAULTCORE_INVALID_ARGUMENT", `${where} ${what}.`, { expected });
 }

@@ -8,7 +8,9 @@ import mysql from "mysql2/promise";
 import { connect as connectNats } from "nats";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { TestContext } from "vitest";
 import { startMariadb, startMosquitto, startNats, startPostgres, startRedis } from "../helpers/servers.ts";
+import type { Server, Skipped } from "../helpers/servers.ts";
 
 const refused = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -33,80 +35,62 @@ afterAll(() => {
   rmSync(temporary, { recursive: true, force: true });
 });
 
+/** Starts a server, uses it and stops it: then nothing of it is left. */
+async function comesAndGoes(
+  context: TestContext,
+  start: () => Promise<Server | Skipped>,
+  use: (server: Server) => Promise<void>,
+): Promise<void> {
+  const before = folders();
+  const server = await start();
+  if (server.skipped !== undefined) return context.skip(server.skipped);
+  {
+    await using running = server;
+    await use(running);
+  }
+  expect(await refused(server.port)).toBe(true);
+  expect(folders()).toEqual(before);
+}
+
 describe("the throw-away servers", () => {
-  it("runs a query on PostgreSQL and leaves nothing behind", async (context) => {
-    const before = folders();
-    const server = await startPostgres();
-    if (server.skipped !== undefined) return context.skip(server.skipped);
-    {
-      await using running = server;
+  it("runs a query on PostgreSQL and leaves nothing behind", (context) =>
+    comesAndGoes(context, startPostgres, async (running) => {
       const client = new pg.Client({ connectionString: running.url });
       await client.connect();
       const { rows } = await client.query("select 1 + 1 as two");
       await client.end();
       expect(rows).toEqual([{ two: 2 }]);
-    }
-    expect(await refused(server.port)).toBe(true);
-    expect(folders()).toEqual(before);
-  });
+    }));
 
-  it("runs a query on MariaDB and leaves nothing behind", async (context) => {
-    const before = folders();
-    const server = await startMariadb();
-    if (server.skipped !== undefined) return context.skip(server.skipped);
-    {
-      await using running = server;
+  it("runs a query on MariaDB and leaves nothing behind", (context) =>
+    comesAndGoes(context, startMariadb, async (running) => {
       const connection = await mysql.createConnection(running.url);
       const [rows] = await connection.query("select 1 + 1 as two");
       await connection.end();
       expect(rows).toEqual([{ two: 2 }]);
-    }
-    expect(await refused(server.port)).toBe(true);
-    expect(folders()).toEqual(before);
-  });
+    }));
 
-  it("sets and gets a key on Redis and leaves nothing behind", async (context) => {
-    const before = folders();
-    const server = await startRedis();
-    if (server.skipped !== undefined) return context.skip(server.skipped);
-    {
-      await using running = server;
+  it("sets and gets a key on Redis and leaves nothing behind", (context) =>
+    comesAndGoes(context, startRedis, async (running) => {
       const client = new Redis(running.url);
       await client.set("key", "value");
       expect(await client.get("key")).toBe("value");
       await client.quit();
-    }
-    expect(await refused(server.port)).toBe(true);
-    expect(folders()).toEqual(before);
-  });
+    }));
 
-  it("publishes on Mosquitto and leaves nothing behind", async (context) => {
-    const before = folders();
-    const server = await startMosquitto();
-    if (server.skipped !== undefined) return context.skip(server.skipped);
-    {
-      await using running = server;
+  it("publishes on Mosquitto and leaves nothing behind", (context) =>
+    comesAndGoes(context, startMosquitto, async (running) => {
       const client = await mqtt.connectAsync(running.url);
       await client.publishAsync("greetings", "hello", { qos: 1 });
       await client.endAsync();
-    }
-    expect(await refused(server.port)).toBe(true);
-    expect(folders()).toEqual(before);
-  });
+    }));
 
-  it("goes to NATS and back, in plain, and leaves nothing behind", async (context) => {
-    const before = folders();
-    const server = await startNats();
-    if (server.skipped !== undefined) return context.skip(server.skipped);
-    {
-      await using running = server;
+  it("goes to NATS and back, in plain, and leaves nothing behind", (context) =>
+    comesAndGoes(context, startNats, async (running) => {
       const client = await connectNats({ servers: running.url, resolve: false });
       await client.flush();
       await client.close();
-    }
-    expect(await refused(server.port)).toBe(true);
-    expect(folders()).toEqual(before);
-  });
+    }));
 
   it("can stop twice", async (context) => {
     const before = folders();
