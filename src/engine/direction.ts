@@ -37,6 +37,8 @@ export interface DirectionOptions {
   readonly key: DrawKey;
   /** Round trip of the whole path, for loss recovery: latency of both directions, mean jitter of both, measured RTT to the real peer. */
   readonly rttNs: number;
+  /** How long an acknowledgement travels: latency and mean jitter of the other direction. Default: 0. */
+  readonly backNs?: number | undefined;
   /**
    * What a schedule makes of the faults. Latency, jitter, duplicates and reordering of a packet are those of its arrival here; each
    * transmission is lost, and takes the link, as the schedule says at its own time.
@@ -65,6 +67,7 @@ export class DirectionEngine {
   readonly #faults: DirectionFaults;
   #scaled: DirectionFaults;
   readonly #severityAt: SeverityAt | undefined;
+  readonly #backNs: number;
   #severity = 1;
   readonly #onDecision: DecisionSink | undefined;
   /** All packets of one push share one fate and nobody records them: no need to take them apart. */
@@ -88,6 +91,7 @@ export class DirectionEngine {
     this.#faults = faults;
     this.#scaled = faults;
     this.#severityAt = severityAt;
+    this.#backNs = options.backNs ?? 0;
     this.#onDecision = onDecision;
     const reorder = faults.reorder?.stream === "wait" ? faults.reorder : undefined;
     const paced = loss === undefined && faults.congestion === "none" && reorder === undefined;
@@ -139,6 +143,12 @@ export class DirectionEngine {
   peerReleased(nowNs: number): void {
     this.#packets.peerReleased();
     this.#lane.peerReleased(nowNs);
+  }
+
+  /** How long after bytes that are released now their sender knows of it. */
+  backNs(nowNs: number): number {
+    if (this.#severityAt === undefined || this.#backNs === 0) return this.#backNs;
+    return this.#backNs * this.#severityAt(nowNs);
   }
 
   /** The relay reads again after it had stopped: the time in between was not the sender's idleness, so it must not split a packet. */

@@ -53,14 +53,18 @@ export class FlowBinding {
   #engine(direction: Direction, peerRttNs: number): DirectionEngine | undefined {
     const { uplink, downlink, rateShare } = this.policy.faults;
     const faults = direction === UPLINK ? uplink : downlink;
-    if (!shapesTcp(faults)) return undefined;
+    const back = direction === UPLINK ? downlink : uplink;
+    const backNs = back.latencyNs + back.jitterNs / 2;
+    // Also what is not delayed itself is acknowledged late.
+    if (!shapesTcp(faults) && backNs === 0) return undefined;
     const rttNs = uplink.latencyNs + downlink.latencyNs + (uplink.jitterNs + downlink.jitterNs) / 2 + peerRttNs;
     const { key } = this;
     const severityAt = this.severity.constant ? undefined : (atNs: number): number => this.severity.at(atNs);
     const shared = rateShare === "scope" && faults.rateBps !== Infinity;
     const link = shared ? this.#context.link(this.scope, direction, faults.rateBps, severityAt) : undefined;
     const times = new PacketTimes(this.measures);
-    return new DirectionEngine({ direction, faults, key, rttNs, severityAt, link, times, onDecision: (decision) => this.record(decision) });
+    const onDecision = (decision: Decision): void => this.record(decision);
+    return new DirectionEngine({ direction, faults, key, rttNs, backNs, severityAt, link, times, onDecision });
   }
 
   /** `timeout.connect` of a connect that begins now. */

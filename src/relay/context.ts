@@ -7,12 +7,14 @@ import type { Binding } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
 import type { DeadlineClock } from "../internal/deadline-clock.ts";
 import type { RelayFlow } from "./flow.ts";
+import type { Landing } from "./landing.ts";
 import type { FromRelay } from "./protocol.ts";
 import type { RoundTrips } from "./round-trips.ts";
 
 export interface RelayContext {
   readonly table: PolicyTable;
   readonly clock: DeadlineClock;
+  readonly landing: Landing;
   readonly windowBytes: number;
   readonly roundTrips: RoundTrips;
   post(message: FromRelay): void;

@@ -17,6 +17,7 @@ import { FlowBindings } from "./flow-bindings.ts";
 import { FlowCutOff } from "./flow-cut-off.ts";
 import type { CuttableFlow } from "./flow-cut-off.ts";
 import { FlowStages } from "./flow-stages.ts";
+import { readInto } from "./landing.ts";
 import { endLeg, failLeg, resetLeg } from "./leg-end.ts";
 import { FIN, RESET, endOf } from "./pipe-end.ts";
 import type { PipeEnd } from "./pipe-end.ts";
@@ -61,8 +62,8 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
   constructor(context: RelayContext, dial: DialMessage) {
     this.dial = dial;
     this.#context = context;
-    this.uplink = new Pipe(this, context.clock, context.windowBytes);
-    this.downlink = new Pipe(this, context.clock, context.windowBytes);
+    this.uplink = new Pipe(this, context);
+    this.downlink = new Pipe(this, context);
     this.receiveTimeout = new ReceiveTimeout(context, dial.flow, (deadlineNs) => this.#receiveTimedOut(deadlineNs));
     this.#serverName = new ServerName(context.table, dial.flow);
     this.#cutOff = new FlowCutOff(this, context.clock);
@@ -84,7 +85,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     this.leg = leg;
     this.uplink.source = leg;
     this.downlink.sink = leg;
-    leg.on("data", (chunk: Buffer) => this.#fromProgram(chunk));
+    readInto(leg, this.#context.landing, (chunk) => this.#fromProgram(chunk));
     leg.on("drain", () => this.downlink.drained());
     leg.on("end", () => this.#legEnd(FIN));
     leg.on("error", () => this.#legEnd(RESET));
@@ -113,7 +114,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     const peer = this.peer as Socket;
     this.#peerRttNs = rttNs;
     this.current?.start(rttNs);
-    peer.on("data", (chunk: Buffer) => this.#fromPeer(chunk));
+    readInto(peer, this.#context.landing, (chunk) => this.#fromPeer(chunk));
     peer.on("drain", () => this.uplink.drained());
     peer.on("end", () => this.#peerEnd(FIN));
     peer.on("error", (error: NodeJS.ErrnoException) => this.#peerEnd(endOf(error)));
@@ -163,7 +164,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     const recvNs = this.current?.recvNs(nowNs);
     if (recvNs !== undefined) this.receiveTimeout.sent(offset + chunk.length, nowNs, recvNs);
     const passed = this.#cutOff.admit(UPLINK, chunk.length, nowNs);
-    if (passed > 0) this.#up.push(chunk.subarray(0, passed), nowNs);
+    if (passed > 0) this.#up.push(first(chunk, passed), nowNs);
     this.#cutOff.check(passed < chunk.length, nowNs);
     this.#reportStuck();
   }
@@ -183,7 +184,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     if (this.#firstUse !== undefined || this.legClosed) return;
     this.#govern();
     const passed = this.#cutOff.admit(DOWNLINK, chunk.length, nowNs);
-    if (passed > 0) this.#down.push(chunk.subarray(0, passed), nowNs);
+    if (passed > 0) this.#down.push(first(chunk, passed), nowNs);
     this.#cutOff.check(false, nowNs);
   }
 
@@ -415,4 +416,9 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     this.#bindings.leaveAll();
     this.#context.done(this);
   }
+}
+
+/** The chunk itself where that is all of it: a view of it would not be known as lent. */
+function first(chunk: Buffer, bytes: number): Buffer {
+  return bytes === chunk.length ? chunk : chunk.subarray(0, bytes);
 }

@@ -3,11 +3,15 @@
  *
  * Owns: the bytes that are held. Never: decisions; it tells the engine lengths and asks how many bytes may leave.
  * Invariants: bytes leave in the order in which they came, once; what one binding decided is never overtaken by the next; reading
- * stops while more than `windowBytes` are held here or wait in the outgoing socket.
+ * stops while more than `windowBytes` are held here, wait in the outgoing socket, or are on their way to be acknowledged.
  */
 import type { Socket } from "node:net";
 import type { DirectionEngine } from "../engine/direction.ts";
 import type { DeadlineClock, Waiter } from "../internal/deadline-clock.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
+import type { RelayContext } from "./context.ts";
+import { LentChunks } from "./landing.ts";
+import type { Landing } from "./landing.ts";
 import type { PipeEnd } from "./pipe-end.ts";
 
 export interface PipeOwner {
@@ -33,6 +37,9 @@ interface Lane {
   aborted: boolean;
 }
 
+/** Reading goes on when this much of the window is taken: what a long link carries is window ÷ round trip, less half of the rest. */
+const RESUME_SHARE = 31 / 32;
+
 export class Pipe implements Waiter {
   heapIndex = -1;
   deadlineNs = 0;
@@ -42,7 +49,15 @@ export class Pipe implements Waiter {
   held = 0;
   readonly #owner: PipeOwner;
   readonly #clock: DeadlineClock;
+  readonly #landing: Landing;
   readonly #windowBytes: number;
+  /** Bytes that have left, as long as the sender cannot know. */
+  #acknowledgements: Acknowledgements | undefined;
+  /** Bytes that the outgoing socket was given, and lent chunks that it still needs. */
+  #given = 0;
+  readonly #lent: LentChunks;
+  /** Held chunks that are lent. */
+  readonly #heldLent = new Set<Buffer>();
   readonly #chunks: Buffer[] = [];
   #firstChunk = 0;
   #firstOffset = 0;
@@ -51,9 +66,11 @@ export class Pipe implements Waiter {
   #endDone = false;
   #paused = false;
 
-  constructor(owner: PipeOwner, clock: DeadlineClock, windowBytes: number) {
+  constructor(owner: PipeOwner, { clock, landing, windowBytes }: RelayContext) {
     this.#owner = owner;
     this.#clock = clock;
+    this.#landing = landing;
+    this.#lent = new LentChunks(landing);
     this.#windowBytes = windowBytes;
   }
 
@@ -70,6 +87,7 @@ export class Pipe implements Waiter {
     if (engine === undefined) lane.ready += chunk.length;
     else engine.push(chunk.length, nowNs);
     this.#chunks.push(chunk);
+    if (chunk === this.#landing.lending) this.#heldLent.add(chunk);
     this.held += chunk.length;
     this.pump(nowNs);
   }
@@ -124,7 +142,7 @@ export class Pipe implements Waiter {
       const lane = lanes[0] as Lane;
       const bytes = Math.min(lane.ready, lane.pending);
       if (bytes > 0 && released === 0) this.#owner.releasing();
-      if (bytes > 0 && lane.engine !== undefined) this.#measure(lane.engine, bytes, released === 0 ? dueNs : Infinity);
+      if (bytes > 0 && lane.engine !== undefined) this.#left(lane.engine, bytes, released === 0 ? dueNs : Infinity);
       lane.ready -= bytes;
       lane.pending -= bytes;
       released += bytes;
@@ -142,9 +160,13 @@ export class Pipe implements Waiter {
     this.#throttle();
   }
 
-  #measure({ times }: DirectionEngine, bytes: number, dueNs: number): void {
+  #left(engine: DirectionEngine, bytes: number, dueNs: number): void {
     const leftNs = this.#clock.nowNs();
-    times?.leave(bytes, leftNs, dueNs <= leftNs ? leftNs - dueNs : undefined);
+    engine.times?.leave(bytes, leftNs, dueNs <= leftNs ? leftNs - dueNs : undefined);
+    const backNs = engine.backNs(leftNs);
+    if (backNs <= 0) return;
+    this.#acknowledgements ??= new Acknowledgements(this.#clock, () => this.#throttle());
+    this.#acknowledgements.expect(bytes, leftNs + backNs);
   }
 
   #finish(): void {
@@ -166,7 +188,9 @@ export class Pipe implements Waiter {
       const take = Math.min(available, left);
       const piece = take === chunk.length ? chunk : chunk.subarray(this.#firstOffset, this.#firstOffset + take);
       left -= take;
+      this.#given += take;
       if (take === available) {
+        if (this.#heldLent.size > 0 && this.#heldLent.delete(chunk)) this.#lent.add(chunk, this.#given);
         this.#chunks[this.#firstChunk] = undefined as never;
         this.#firstChunk++;
         this.#firstOffset = 0;
@@ -174,6 +198,7 @@ export class Pipe implements Waiter {
       if (sink?.writable === true) sink.write(piece);
     }
     sink?.uncork();
+    this.#lent.written(this.#given - this.#unwritten());
     if (this.#firstChunk > 1024 || this.#firstChunk === this.#chunks.length) {
       this.#chunks.splice(0, this.#firstChunk);
       this.#firstChunk = 0;
@@ -181,24 +206,41 @@ export class Pipe implements Waiter {
     this.#owner.released(this, bytes, nowNs);
   }
 
+  /** Passes a chunk on at once. */
   #write(chunk: Buffer, nowNs: number): void {
     this.#owner.releasing();
-    if (this.sink?.writable === true) this.sink.write(chunk);
+    const { sink } = this;
+    if (sink?.writable === true) sink.write(chunk);
+    this.#given += chunk.length;
+    const unwritten = this.#unwritten();
+    this.#lent.written(this.#given - unwritten);
+    if (chunk === this.#landing.lending) {
+      // Mostly, the kernel has taken all of it.
+      if (unwritten === 0) this.#landing.lending = undefined;
+      else this.#lent.add(chunk, this.#given);
+    }
     this.#owner.released(this, chunk.length, nowNs);
     this.#throttle();
+  }
+
+  /** Bytes that wait in the outgoing socket. */
+  #unwritten(): number {
+    return this.sink?.writableLength ?? 0;
   }
 
   /** Stops or resumes reading. */
   #throttle(): void {
     const engine = this.#lanes.at(-1)?.engine;
     const blocked = engine !== undefined && (engine.blocked() || engine.stalled(this.#clock.nowNs()));
-    const waiting = this.held + (this.sink?.writableLength ?? 0);
-    if (blocked || waiting > this.#windowBytes) {
+    const waiting = this.held + this.#unwritten() + (this.#acknowledgements?.bytes() ?? 0);
+    const full = waiting > this.#windowBytes * (this.#paused ? RESUME_SHARE : 1);
+    if (blocked || full) {
       if (!this.#paused) {
         this.#paused = true;
         this.source?.pause();
       }
-    } else if (this.#paused && waiting <= this.#windowBytes / 2) {
+      if (full) this.#acknowledgements?.wait();
+    } else if (this.#paused) {
       this.#paused = false;
       const nowNs = this.#clock.nowNs();
       this.#lanes.at(-1)?.engine?.resumed(nowNs);
@@ -207,8 +249,9 @@ export class Pipe implements Waiter {
     }
   }
 
-  /** The outgoing socket has room again. */
+  /** The outgoing socket has written everything. */
   drained(): void {
+    this.#lent.written(this.#given);
     this.#throttle();
   }
 
@@ -232,6 +275,7 @@ export class Pipe implements Waiter {
       lane.aborted = true;
     }
     engine.abandon();
+    this.#acknowledgements?.forget();
     this.pump(nowNs);
   }
 
@@ -249,7 +293,10 @@ export class Pipe implements Waiter {
   destroy(): void {
     this.#clock.cancel(this);
     for (const { engine } of this.#lanes) engine?.abandon();
+    this.#acknowledgements?.forget();
     this.#chunks.length = 0;
+    this.#lent.forget();
+    this.#heldLent.clear();
     this.#firstChunk = 0;
     this.#lanes.length = 0;
     this.held = 0;

@@ -21,6 +21,7 @@ import { Dial } from "./dial.ts";
 import type { RelayFlow } from "./flow.ts";
 import { EventFeed } from "./event-feed.ts";
 import { Flushes } from "./flushes.ts";
+import { Landing } from "./landing.ts";
 import { MissingLegs } from "./missing-legs.ts";
 import { CONTROL } from "./protocol.ts";
 import type { FromRelay, RelayInit, ToRelay } from "./protocol.ts";
@@ -40,6 +41,7 @@ export interface Transport {
 export class Relay implements RelayContext {
   readonly table: PolicyTable;
   readonly clock: DeadlineClock;
+  readonly landing: Landing = new Landing();
   readonly windowBytes: number;
   readonly roundTrips: RoundTrips = new RoundTrips();
   readonly #control: Int32Array;

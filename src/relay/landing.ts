@@ -1,0 +1,120 @@
+/**
+ * Where the bytes land that the relay reads: one buffer for all sockets of the thread, and buffers of their own, used again and again, for
+ * those that read much at once. Node's way, a new buffer of 64 KiB for each read, costs as much as the read itself where traffic is bulk.
+ *
+ * Owns: the buffers. Never: keeps bytes. Invariant: a buffer is read into only when nothing of what was in it is needed any more; who
+ * does not say so keeps it, and it is replaced.
+ */
+import type { Socket } from "node:net";
+
+/** As much as Node reads at once. At most 32 such reads follow each other before other sockets have their turn. */
+const LANDING_BYTES = 65_536;
+/** Less than this is copied. */
+const LEAST_LENT_BYTES = 16_384;
+/** Buffers that are kept for the next ones that need them. */
+const MAX_FREE = 128;
+
+export class Landing {
+  /** What small reads are copied out of. */
+  readonly shared: Buffer = Buffer.allocUnsafeSlow(LANDING_BYTES);
+  /** The chunk that is being handed on and stands in a buffer that is used again. Whoever does not need it any more takes it away here. */
+  lending: Buffer | undefined;
+  readonly #free: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(LANDING_BYTES);
+  }
+
+  /** Nothing is needed any more of the buffer in which this chunk stands. */
+  giveBack(chunk: Buffer): void {
+    if (this.#free.length === MAX_FREE) return;
+    this.#free.push(chunk.length === LANDING_BYTES ? chunk : Buffer.from(chunk.buffer));
+  }
+}
+
+/** Lent chunks that an outgoing socket was given. */
+export class LentChunks {
+  readonly #landing: Landing;
+  #chunks: { readonly chunk: Buffer; readonly end: number }[] = [];
+
+  constructor(landing: Landing) {
+    this.#landing = landing;
+  }
+
+  /** `end`: how many bytes the socket was given up to the end of this chunk. */
+  add(chunk: Buffer, end: number): void {
+    this.#chunks.push({ chunk, end });
+  }
+
+  /** The socket has written so many bytes. */
+  written(bytes: number): void {
+    while (this.#chunks.length > 0 && this.#chunks[0]!.end <= bytes) this.#landing.giveBack(this.#chunks.shift()!.chunk);
+  }
+
+  /** The socket may be writing them still. */
+  forget(): void {
+    this.#chunks = [];
+  }
+}
+
+/** What a socket's `onread` option sets: there is no other way to set it for a socket that a server accepts. */
+interface OnRead {
+  readonly buffer: symbol;
+  readonly callback: symbol;
+  readonly next: symbol;
+}
+
+interface ReadsIntoBuffer {
+  useUserBuffer?(buffer: Uint8Array): void;
+}
+
+let onRead: OnRead | null | undefined;
+
+function findOnRead(socket: Socket): OnRead | null {
+  const symbols = new Map(Object.getOwnPropertySymbols(socket).map((symbol) => [symbol.description, symbol]));
+  const [buffer, callback, next] = ["kBuffer", "kBufferCb", "kBufferGen"].map((name) => symbols.get(name));
+  return buffer && callback && next ? { buffer, callback, next } : null;
+}
+
+const handleOf = (socket: Socket): ReadsIntoBuffer | null => (socket as unknown as { _handle: ReadsIntoBuffer | null })._handle;
+
+/** Whether this version of Node lets an open socket read into buffers of ours. */
+export function canReadInto(socket: Socket): boolean {
+  if (onRead === undefined) onRead = findOnRead(socket);
+  return onRead !== null && typeof handleOf(socket)?.useUserBuffer === "function";
+}
+
+/** From now on, `take` is given everything that is read from an open socket. Where Node does not allow our buffers, in its own. */
+export function readInto(socket: Socket, landing: Landing, take: (chunk: Buffer) => void): void {
+  if (!canReadInto(socket)) {
+    socket.on("data", take);
+    return;
+  }
+  let current = landing.shared;
+  const landed = (length: number): void => {
+    if (length >= LEAST_LENT_BYTES && current !== landing.shared) {
+      const chunk = length === LANDING_BYTES ? current : current.subarray(0, length);
+      landing.lending = chunk;
+      take(chunk);
+      if (landing.lending === chunk) current = landing.take();
+      landing.lending = undefined;
+      return;
+    }
+    take(copyOf(current, length));
+    // Who sends much at once is likely to go on.
+    if (length >= LEAST_LENT_BYTES) current = landing.take();
+    else if (current !== landing.shared) {
+      landing.giveBack(current);
+      current = landing.shared;
+    }
+  };
+  const { buffer, callback, next } = onRead as OnRead;
+  Object.assign(socket, { [buffer]: current, [callback]: landed, [next]: () => current });
+  handleOf(socket)?.useUserBuffer?.(current);
+}
+
+function copyOf(buffer: Buffer, length: number): Buffer {
+  const copy = Buffer.allocUnsafe(length);
+  buffer.copy(copy, 0, 0, length);
+  return copy;
+}
