@@ -66,12 +66,12 @@ const bulk = (direction, flows) => ({
 const roundTrips = {
   work: "round-trips",
   port: "echo",
-  rounds: 9,
+  rounds: 7,
   modes: ALL,
   policy,
-  task: { count: 5000 },
+  task: { count: 10_000 },
   // A trip takes more than 2 ms there.
-  tasks: { policy: { count: 500 } },
+  tasks: { policy: { count: 1000 } },
   quick: { count: 100 },
   quickModes: [...quickModes, "policy"],
   metrics: [
@@ -88,10 +88,15 @@ const connects = {
   rounds: 5,
   modes: ALL,
   policy,
-  task: { count: 2000, parallel: 64 },
+  task: { count: 6000, parallel: 64 },
+  tasks: { policy: { count: 3000 } },
   quick: { count: 128 },
   quickModes,
-  metrics: [{ key: "perS", label: "new connections, 64 at once, per s", goals: [{ of: pass, over: "toxiproxy", atLeast: 1 }] }],
+  metrics: [
+    { key: "perS", label: "new connections, 64 at once, per s", goals: [{ of: pass, over: "toxiproxy", atLeast: 1 }] },
+    { key: "programUs", label: "new connection: CPU of the program's own thread, µs", linux: true },
+    { key: "relayUs", label: "new connection: CPU of the relay's thread (of Toxiproxy), µs", linux: true, modes: RELAYED },
+  ],
 };
 
 const http = (client, keepAlive) => ({

@@ -20,7 +20,7 @@ function idle(wanted) {
     rounds: 3,
     modes: ["direct", "steered", "policy", "toxiproxy"],
     policy: { latency: "10ms" },
-    task: { flows, idleMs: 2000 },
+    task: { flows, idleMs: 4000 },
     quick: { flows: 100, idleMs: 200 },
     quickModes: ["direct", "steered", "toxiproxy"],
     inQuick: wanted === 1000,

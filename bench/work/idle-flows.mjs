@@ -34,6 +34,8 @@ await inMode(async (port, proxy) => {
   const before = await resident();
   await open(task.flows);
   const kbPerFlow = ((await resident()) - before) / task.flows;
+  // What opening them and the collection have set in motion comes to rest.
+  await sleep(task.idleMs / 2);
   const cpu = countCpu(proxy?.pid);
   await sleep(task.idleMs);
   const { total, relay } = cpu();

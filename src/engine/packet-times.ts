@@ -31,9 +31,9 @@ export function measureOne(sink: MeasureSink, faults: number, keptNs: number): v
 
 /** Numbers of a record. */
 const [START, ARRIVED, EXCHANGE, CELL, SPLIT, FAULTS, STRIDE] = [0, 1, 2, 3, 4, 5, 6];
-const INITIAL_CAPACITY = 32;
+const INITIAL_CAPACITY = 4;
 /** A ring that grew beyond this is given back once it is empty. */
-const KEPT_CAPACITY = 4096;
+const KEPT_CAPACITY = 512;
 
 /** Sums of one release, by fault: filled and emptied within one call. */
 const counts = new Float64Array(32);

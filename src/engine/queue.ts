@@ -1,8 +1,9 @@
 /** A first-in first-out queue of (release time, bytes). Ring buffers of numbers: nothing is allocated per packet. */
 
-const INITIAL_CAPACITY = 32;
+/** Most flows hold few packets at a time; rings this small live in the heap. */
+const INITIAL_CAPACITY = 8;
 /** A ring that grew beyond this is given back once it is empty. */
-const KEPT_CAPACITY = 4096;
+const KEPT_CAPACITY = 512;
 
 export class ReleaseQueue {
   #times = new Float64Array(INITIAL_CAPACITY);

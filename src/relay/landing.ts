@@ -6,9 +6,12 @@
  * does not say so keeps it, and it is replaced.
  */
 import type { Socket } from "node:net";
+import { setImmediate } from "node:timers";
 
-/** As much as Node reads at once. At most 32 such reads follow each other before other sockets have their turn. */
+/** As much as Node reads at once. */
 const LANDING_BYTES = 65_536;
+/** As long as reads fill the buffer, Node goes on, up to 32 times: that would keep other sockets and deadlines waiting for milliseconds. */
+const READS_PER_TURN = 4;
 /** Less than this is copied. */
 const LEAST_LENT_BYTES = 16_384;
 /** Buffers that are kept for the next ones that need them. */
@@ -29,31 +32,6 @@ export class Landing {
   giveBack(chunk: Buffer): void {
     if (this.#free.length === MAX_FREE) return;
     this.#free.push(chunk.length === LANDING_BYTES ? chunk : Buffer.from(chunk.buffer));
-  }
-}
-
-/** Lent chunks that an outgoing socket was given. */
-export class LentChunks {
-  readonly #landing: Landing;
-  #chunks: { readonly chunk: Buffer; readonly end: number }[] = [];
-
-  constructor(landing: Landing) {
-    this.#landing = landing;
-  }
-
-  /** `end`: how many bytes the socket was given up to the end of this chunk. */
-  add(chunk: Buffer, end: number): void {
-    this.#chunks.push({ chunk, end });
-  }
-
-  /** The socket has written so many bytes. */
-  written(bytes: number): void {
-    while (this.#chunks.length > 0 && this.#chunks[0]!.end <= bytes) this.#landing.giveBack(this.#chunks.shift()!.chunk);
-  }
-
-  /** The socket may be writing them still. */
-  forget(): void {
-    this.#chunks = [];
   }
 }
 
@@ -91,7 +69,12 @@ export function readInto(socket: Socket, landing: Landing, take: (chunk: Buffer)
     return;
   }
   let current = landing.shared;
-  const landed = (length: number): void => {
+  let reads = 0;
+  const goOn = (): void => {
+    // Who has been told to pause meanwhile is read again when it resumes.
+    if (!socket.destroyed && !socket.isPaused()) socket.read(0);
+  };
+  const land = (length: number): void => {
     if (length >= LEAST_LENT_BYTES && current !== landing.shared) {
       const chunk = length === LANDING_BYTES ? current : current.subarray(0, length);
       landing.lending = chunk;
@@ -107,6 +90,14 @@ export function readInto(socket: Socket, landing: Landing, take: (chunk: Buffer)
       landing.giveBack(current);
       current = landing.shared;
     }
+  };
+  const landed = (length: number): boolean => {
+    land(length);
+    reads = length === LANDING_BYTES ? reads + 1 : 0;
+    if (reads < READS_PER_TURN) return true;
+    reads = 0;
+    setImmediate(goOn);
+    return false;
   };
   const { buffer, callback, next } = onRead as OnRead;
   Object.assign(socket, { [buffer]: current, [callback]: landed, [next]: () => current });

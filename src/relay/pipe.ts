@@ -1,7 +1,7 @@
 /**
  * One direction of a flow: bytes in, bytes out, in order, when the engine says so.
  *
- * Owns: the bytes that are held. Never: decisions; it tells the engine lengths and asks how many bytes may leave.
+ * Owns: the order in which bindings' bytes leave, and when reading stops. Never: decisions; it tells the engine lengths and asks how many bytes may leave.
  * Invariants: bytes leave in the order in which they came, once; what one binding decided is never overtaken by the next; reading
  * stops while more than `windowBytes` are held here, wait in the outgoing socket, or are on their way to be acknowledged.
  */
@@ -9,9 +9,8 @@ import type { Socket } from "node:net";
 import type { DirectionEngine } from "../engine/direction.ts";
 import type { DeadlineClock, Waiter } from "../internal/deadline-clock.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
+import { ChunkQueue } from "./chunk-queue.ts";
 import type { RelayContext } from "./context.ts";
-import { LentChunks } from "./landing.ts";
-import type { Landing } from "./landing.ts";
 import type { PipeEnd } from "./pipe-end.ts";
 
 export interface PipeOwner {
@@ -44,23 +43,12 @@ export class Pipe implements Waiter {
   heapIndex = -1;
   deadlineNs = 0;
   source: Socket | undefined;
-  sink: Socket | undefined;
-  /** Bytes taken in and not yet handed on. */
-  held = 0;
   readonly #owner: PipeOwner;
   readonly #clock: DeadlineClock;
-  readonly #landing: Landing;
+  readonly #chunks: ChunkQueue;
   readonly #windowBytes: number;
   /** Bytes that have left, as long as the sender cannot know. */
   #acknowledgements: Acknowledgements | undefined;
-  /** Bytes that the outgoing socket was given, and lent chunks that it still needs. */
-  #given = 0;
-  readonly #lent: LentChunks;
-  /** Held chunks that are lent. */
-  readonly #heldLent = new Set<Buffer>();
-  readonly #chunks: Buffer[] = [];
-  #firstChunk = 0;
-  #firstOffset = 0;
   readonly #lanes: Lane[] = [];
   #end: PipeEnd | undefined;
   #endDone = false;
@@ -69,9 +57,18 @@ export class Pipe implements Waiter {
   constructor(owner: PipeOwner, { clock, landing, windowBytes }: RelayContext) {
     this.#owner = owner;
     this.#clock = clock;
-    this.#landing = landing;
-    this.#lent = new LentChunks(landing);
+    this.#chunks = new ChunkQueue(landing);
     this.#windowBytes = windowBytes;
+  }
+
+  /** Bytes taken in and not yet handed on. */
+  get held(): number {
+    return this.#chunks.bytes;
+  }
+
+  /** Where the bytes leave to. */
+  set sink(sink: Socket) {
+    this.#chunks.sink = sink;
   }
 
   /** Takes bytes in, under the engine that governs them (none: they pass, behind what is held already). */
@@ -79,16 +76,14 @@ export class Pipe implements Waiter {
     // Behind a reset nothing arrives any more.
     if (this.#end !== undefined) return;
     if (engine === undefined && this.#lanes.length === 0) {
-      this.#write(chunk, nowNs);
+      this.#pass(chunk, nowNs);
       return;
     }
     const lane = this.#laneFor(engine);
     lane.pending += chunk.length;
     if (engine === undefined) lane.ready += chunk.length;
     else engine.push(chunk.length, nowNs);
-    this.#chunks.push(chunk);
-    if (chunk === this.#landing.lending) this.#heldLent.add(chunk);
-    this.held += chunk.length;
+    this.#chunks.add(chunk);
     this.pump(nowNs);
   }
 
@@ -150,7 +145,10 @@ export class Pipe implements Waiter {
       if (lane.pending > 0 || (lanes.length === 1 && lane.engine !== undefined)) break;
       lanes.shift();
     }
-    if (released > 0) this.#release(released, nowNs);
+    if (released > 0) {
+      this.#chunks.release(released);
+      this.#owner.released(this, released, nowNs);
+    }
     this.#clock.schedule(this, next);
     if (gaveUp !== undefined) {
       this.#owner.gaveUp(this, gaveUp);
@@ -177,62 +175,19 @@ export class Pipe implements Waiter {
     this.#owner.ended(this, this.#end);
   }
 
-  #release(bytes: number, nowNs: number): void {
-    const sink = this.sink;
-    let left = bytes;
-    this.held -= bytes;
-    sink?.cork();
-    while (left > 0) {
-      const chunk = this.#chunks[this.#firstChunk] as Buffer;
-      const available = chunk.length - this.#firstOffset;
-      const take = Math.min(available, left);
-      const piece = take === chunk.length ? chunk : chunk.subarray(this.#firstOffset, this.#firstOffset + take);
-      left -= take;
-      this.#given += take;
-      if (take === available) {
-        if (this.#heldLent.size > 0 && this.#heldLent.delete(chunk)) this.#lent.add(chunk, this.#given);
-        this.#chunks[this.#firstChunk] = undefined as never;
-        this.#firstChunk++;
-        this.#firstOffset = 0;
-      } else this.#firstOffset += take;
-      if (sink?.writable === true) sink.write(piece);
-    }
-    sink?.uncork();
-    this.#lent.written(this.#given - this.#unwritten());
-    if (this.#firstChunk > 1024 || this.#firstChunk === this.#chunks.length) {
-      this.#chunks.splice(0, this.#firstChunk);
-      this.#firstChunk = 0;
-    }
-    this.#owner.released(this, bytes, nowNs);
-  }
-
   /** Passes a chunk on at once. */
-  #write(chunk: Buffer, nowNs: number): void {
+  #pass(chunk: Buffer, nowNs: number): void {
     this.#owner.releasing();
-    const { sink } = this;
-    if (sink?.writable === true) sink.write(chunk);
-    this.#given += chunk.length;
-    const unwritten = this.#unwritten();
-    this.#lent.written(this.#given - unwritten);
-    if (chunk === this.#landing.lending) {
-      // Mostly, the kernel has taken all of it.
-      if (unwritten === 0) this.#landing.lending = undefined;
-      else this.#lent.add(chunk, this.#given);
-    }
+    this.#chunks.pass(chunk);
     this.#owner.released(this, chunk.length, nowNs);
     this.#throttle();
-  }
-
-  /** Bytes that wait in the outgoing socket. */
-  #unwritten(): number {
-    return this.sink?.writableLength ?? 0;
   }
 
   /** Stops or resumes reading. */
   #throttle(): void {
     const engine = this.#lanes.at(-1)?.engine;
     const blocked = engine !== undefined && (engine.blocked() || engine.stalled(this.#clock.nowNs()));
-    const waiting = this.held + this.#unwritten() + (this.#acknowledgements?.bytes() ?? 0);
+    const waiting = this.held + this.#chunks.unwritten + (this.#acknowledgements?.bytes() ?? 0);
     const full = waiting > this.#windowBytes * (this.#paused ? RESUME_SHARE : 1);
     if (blocked || full) {
       if (!this.#paused) {
@@ -251,7 +206,7 @@ export class Pipe implements Waiter {
 
   /** The outgoing socket has written everything. */
   drained(): void {
-    this.#lent.written(this.#given);
+    this.#chunks.noteWritten();
     this.#throttle();
   }
 
@@ -294,12 +249,8 @@ export class Pipe implements Waiter {
     this.#clock.cancel(this);
     for (const { engine } of this.#lanes) engine?.abandon();
     this.#acknowledgements?.forget();
-    this.#chunks.length = 0;
-    this.#lent.forget();
-    this.#heldLent.clear();
-    this.#firstChunk = 0;
+    this.#chunks.clear();
     this.#lanes.length = 0;
-    this.held = 0;
     this.#endDone = true;
   }
 }

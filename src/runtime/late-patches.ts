@@ -17,6 +17,8 @@ export class LatePatches {
     ["NativeModule zlib", patchZlib],
   ]);
 
+  #seen = 0;
+
   constructor(patches: Patches, router: Router) {
     this.#patches = patches;
     this.#router = router;
@@ -26,6 +28,9 @@ export class LatePatches {
   complete(): void {
     if (this.#missing.size === 0) return;
     const loaded = (process as unknown as { moduleLoadList: string[] }).moduleLoadList;
+    // Asked at every connect; modules are never unloaded.
+    if (loaded.length === this.#seen) return;
+    this.#seen = loaded.length;
     for (const [name, patch] of this.#missing) {
       if (!loaded.includes(name)) continue;
       this.#missing.delete(name);

@@ -1,5 +1,6 @@
 /** What handles and their requests tell, where other tools have had their hands on sockets. */
 import type { Socket } from "node:net";
+import { nativeOf } from "./dressed-handle.ts";
 import type { ConnectRequest, SocketName, StreamHandle, TcpClass, TcpHandle } from "./node-internals.ts";
 import { hide } from "./patches.ts";
 
@@ -15,7 +16,7 @@ interface WithHandle {
 function handleOf(socket: object): { handle: TcpHandle; native: Partial<TcpHandle> } | undefined {
   const { _handle: own } = socket as WithHandle;
   const handle = own?._parent ?? own;
-  return handle ? { handle: handle as TcpHandle, native: Object.getPrototypeOf(handle) as Partial<TcpHandle> } : undefined;
+  return handle ? { handle: handle as TcpHandle, native: nativeOf(handle as TcpHandle) } : undefined;
 }
 
 /** Whether the handle of a socket that connects has yet to be told so: while a name is looked up. Ours will see that. */

@@ -93,10 +93,12 @@ function watchEnd(socket: Socket, steered: Steered): void {
   });
 }
 
+let kBuffer: symbol | undefined;
+
 /** The option `onread` of `net.connect`. */
 function readsIntoOwnBuffer(socket: Socket): boolean {
-  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === "kBuffer");
-  return symbol !== undefined && Boolean((socket as unknown as Record<symbol, unknown>)[symbol]);
+  kBuffer ??= Object.getOwnPropertySymbols(socket).find(({ description }) => description === "kBuffer");
+  return kBuffer !== undefined && Boolean((socket as unknown as Record<symbol, unknown>)[kBuffer]);
 }
 
 /** Where an inherited property is. That of `onread` on Node 20 looks like plain data; its setter runs for whoever is the receiver. */

@@ -8,6 +8,7 @@ import { isLoopback } from "../internal/addresses.ts";
 import { FaultcoreError } from "../errors.ts";
 import { brandInjected } from "../internal/brand.ts";
 import { nextTick } from "../internal/real-timers.ts";
+import { dress, kSteering } from "./dressed-handle.ts";
 import { markLeg } from "./handles.ts";
 import { ECANCELED, ECONNRESET, EINVAL, ENOTCONN, connectException, errnoException } from "./node-internals.ts";
 import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
@@ -135,33 +136,41 @@ export class Steering {
     return name.port ?? EINVAL;
   }
 
-  /** Own properties of the handle answer for the real connection. */
+  /** The handle answers for the real connection from now on. */
   #dress(): void {
     const handle = this.#handle;
-    hide(handle, "getsockname", (out: SocketName) => answer(out, this.#local ?? this.#legName(), EINVAL));
-    hide(handle, "getpeername", (out: SocketName) => answer(out, this.#remote, ENOTCONN));
-    // The leg never delays small writes; what the program wants for the real connection, the relay does there.
-    hide(handle, "setNoDelay", () => 0);
-    hide(handle, "setKeepAlive", (on: boolean, delaySeconds: number) => {
-      this.#flow?.setKeepAlive(on, delaySeconds);
-      return 0;
+    hide(handle, kSteering, this);
+    dress(handle, this.#tcp.TCP.prototype);
+  }
+
+  getsockname(out: SocketName): number {
+    return answer(out, this.#local ?? this.#legName(), EINVAL);
+  }
+
+  getpeername(out: SocketName): number {
+    return answer(out, this.#remote, ENOTCONN);
+  }
+
+  setKeepAlive(on: boolean, delaySeconds: number): void {
+    this.#flow?.setKeepAlive(on, delaySeconds);
+  }
+
+  close(callback: (() => void) | undefined): unknown {
+    const dialling = !this.#settled;
+    // A socket that was sent to another process is closed here and lives on there.
+    const sentAway = (this.#socket as unknown as { _handle: unknown })._handle === null && !this.#socket.destroyed;
+    this.#end(sentAway ? "sent away" : "close");
+    return this.#originals.close.call(this.#handle, () => {
+      // As libuv does with a connect that is under way.
+      if (dialling) this.#oncomplete(ECANCELED);
+      callback?.();
     });
-    hide(handle, "close", (callback?: () => void) => {
-      const dialling = !this.#settled;
-      // A socket that was sent to another process is closed here and lives on there.
-      const sentAway = (this.#socket as unknown as { _handle: unknown })._handle === null && !this.#socket.destroyed;
-      this.#end(sentAway ? "sent away" : "close");
-      return this.#originals.close.call(handle, () => {
-        // As libuv does with a connect that is under way.
-        if (dialling) this.#oncomplete(ECANCELED);
-        callback?.();
-      });
-    });
-    hide(handle, "reset", (callback?: () => void) => {
-      const errno = this.#originals.reset.call(handle, callback);
-      if (errno === 0) this.#end("reset");
-      return errno;
-    });
+  }
+
+  reset(callback: (() => void) | undefined): number {
+    const errno = this.#originals.reset.call(this.#handle, callback);
+    if (errno === 0) this.#end("reset");
+    return errno;
   }
 
   /**

@@ -3,52 +3,15 @@ import { describe, expect, it } from "vitest";
 import { Severity } from "../../../src/engine/faults/schedule.ts";
 import type { Decision } from "../../../src/engine/types.ts";
 import { DOWNLINK, UPLINK } from "../../../src/engine/types.ts";
-import type { DeadlineClock, Waiter } from "../../../src/internal/deadline-clock.ts";
+import type { DeadlineClock } from "../../../src/internal/deadline-clock.ts";
 import { compilePolicy } from "../../../src/policy/compile.ts";
 import type { PolicyFields } from "../../../src/policy/fields.ts";
 import type { FlowBinding } from "../../../src/relay/binding.ts";
 import { FlowLimits } from "../../../src/relay/flow-limits.ts";
+import { HandClock } from "./hand-clock.ts";
 
 const MS = 1e6;
 const S = 1e9;
-
-/** A clock that is moved by hand. */
-class HandClock {
-  #nowNs = 0;
-  readonly #waiters = new Set<Waiter>();
-
-  nowNs(): number {
-    return this.#nowNs;
-  }
-
-  schedule(waiter: Waiter, deadlineNs: number): void {
-    this.cancel(waiter);
-    if (deadlineNs === Infinity) return;
-    waiter.deadlineNs = deadlineNs;
-    waiter.heapIndex = 0;
-    this.#waiters.add(waiter);
-  }
-
-  cancel(waiter: Waiter): void {
-    waiter.heapIndex = -1;
-    this.#waiters.delete(waiter);
-  }
-
-  moveTo(untilNs: number): void {
-    for (;;) {
-      const [first] = [...this.#waiters].toSorted((a, b) => a.deadlineNs - b.deadlineNs);
-      if (first === undefined || first.deadlineNs > untilNs) break;
-      this.#nowNs = Math.max(this.#nowNs, first.deadlineNs);
-      this.cancel(first);
-      first.fire(this.#nowNs);
-    }
-    this.#nowNs = untilNs;
-  }
-
-  get waiting(): number {
-    return this.#waiters.size;
-  }
-}
 
 function limited(fields: PolicyFields, flowHash = 1n): { limits: FlowLimits; clock: HandClock; ends: string[]; log: Decision[] } {
   const clock = new HandClock();
