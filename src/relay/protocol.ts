@@ -230,7 +230,7 @@ export interface RelayInit {
   /** See `CONTROL`. */
   readonly control: SharedArrayBuffer;
   readonly port: MessagePort;
-  /** Most bytes that are held per flow and direction. */
+  /** Most bytes that are under way without an acknowledgement, per flow and direction. */
   readonly windowBytes: number;
   readonly precision: "normal" | "fine";
 }

@@ -16,7 +16,10 @@ export interface InstallOptions {
   readonly steer?: "scoped" | "always" | undefined;
   /** Seed of the run, for policies without one. Default: FAULTCORE_SEED, else random. */
   readonly seed?: number | bigint | string | undefined;
-  /** Most bytes held per flow and direction, as a size (`"16mib"`). Default 4 MiB. It bounds throughput to window ÷ round trip. */
+  /**
+   * Most bytes that a sender may have under way without an acknowledgement, per flow and direction, as a size (`"16mib"`). Default 4 MiB. It
+   * bounds throughput to window ÷ round trip, and what is held in memory.
+   */
   readonly window?: string | undefined;
   /** `fine`: the last 1.5 ms before a deadline are spun away, for delays that are exact to 0.1 ms, at the price of CPU. */
   readonly precision?: "normal" | "fine" | undefined;
