@@ -66,7 +66,7 @@ const bulk = (direction, flows) => ({
 const roundTrips = {
   work: "round-trips",
   port: "echo",
-  rounds: 7,
+  rounds: 5,
   modes: ALL,
   policy,
   task: { count: 10_000 },
@@ -85,7 +85,7 @@ const roundTrips = {
 const connects = {
   work: "connects",
   port: "echo",
-  rounds: 5,
+  rounds: 3,
   modes: ALL,
   policy,
   task: { count: 6000, parallel: 64 },

@@ -17,10 +17,10 @@ function idle(wanted) {
   return {
     work: "idle-flows",
     port: "echo",
-    rounds: 3,
+    rounds: 2,
     modes: ["direct", "steered", "policy", "toxiproxy"],
     policy: { latency: "10ms" },
-    task: { flows, idleMs: 4000 },
+    task: { flows, idleMs: wanted === 10_000 ? 4000 : 2000 },
     quick: { flows: 100, idleMs: 200 },
     quickModes: ["direct", "steered", "toxiproxy"],
     inQuick: wanted === 1000,

@@ -1,6 +1,6 @@
 /**
  * Where the bytes land that the relay reads: one buffer for all sockets of the thread, and buffers of their own, used again and again, for
- * those that read much at once. Node's way, a new buffer of 64 KiB for each read, costs as much as the read itself where traffic is bulk.
+ * those that fill it. Node's way, a new buffer of 64 KiB for each read, costs as much as the read itself where traffic is bulk.
  *
  * Owns: the buffers. Never: keeps bytes. Invariant: a buffer is read into only when nothing of what was in it is needed any more; who
  * does not say so keeps it, and it is replaced.
@@ -12,15 +12,13 @@ import { setImmediate } from "node:timers";
 const LANDING_BYTES = 65_536;
 /** As long as reads fill the buffer, Node goes on, up to 32 times: that would keep other sockets and deadlines waiting for milliseconds. */
 const READS_PER_TURN = 4;
-/** Less than this is copied. */
-const LEAST_LENT_BYTES = 16_384;
 /** Buffers that are kept for the next ones that need them. */
 const MAX_FREE = 128;
 
 export class Landing {
   /** What small reads are copied out of. */
   readonly shared: Buffer = Buffer.allocUnsafeSlow(LANDING_BYTES);
-  /** The chunk that is being handed on and stands in a buffer that is used again. Whoever does not need it any more takes it away here. */
+  /** The buffer whose contents are being handed on, and which is used again. Whoever does not need them any more takes it away here. */
   lending: Buffer | undefined;
   readonly #free: Buffer[] = [];
 
@@ -28,10 +26,9 @@ export class Landing {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(LANDING_BYTES);
   }
 
-  /** Nothing is needed any more of the buffer in which this chunk stands. */
-  giveBack(chunk: Buffer): void {
-    if (this.#free.length === MAX_FREE) return;
-    this.#free.push(chunk.length === LANDING_BYTES ? chunk : Buffer.from(chunk.buffer));
+  /** Nothing that is in this buffer is needed any more. */
+  giveBack(buffer: Buffer): void {
+    if (this.#free.length < MAX_FREE) this.#free.push(buffer);
   }
 }
 
@@ -75,17 +72,17 @@ export function readInto(socket: Socket, landing: Landing, take: (chunk: Buffer)
     if (!socket.destroyed && !socket.isPaused()) socket.read(0);
   };
   const land = (length: number): void => {
-    if (length >= LEAST_LENT_BYTES && current !== landing.shared) {
-      const chunk = length === LANDING_BYTES ? current : current.subarray(0, length);
-      landing.lending = chunk;
-      take(chunk);
-      if (landing.lending === chunk) current = landing.take();
+    const isFull = length === LANDING_BYTES;
+    if (isFull && current !== landing.shared) {
+      landing.lending = current;
+      take(current);
+      if (landing.lending !== undefined) current = landing.take();
       landing.lending = undefined;
       return;
     }
     take(copyOf(current, length));
-    // Who sends much at once is likely to go on.
-    if (length >= LEAST_LENT_BYTES) current = landing.take();
+    // Who fills a buffer is likely to go on; who does not may be idle for hours, and then needs none.
+    if (isFull) current = landing.take();
     else if (current !== landing.shared) {
       landing.giveBack(current);
       current = landing.shared;
