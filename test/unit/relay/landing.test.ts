@@ -90,7 +90,7 @@ describe("a socket that reads into buffers of the relay", () => {
     await once(beside.near.resume(), "end");
     while (bytes < 64 * MIB) await new Promise(setImmediate);
     over = true;
-    // Four reads of 64 KiB, and what one turn of the loop begins anew.
+    // Two reads of 128 KiB, and what one turn of the loop begins anew.
     expect(most).toBeLessThanOrEqual(MIB);
   });
 
