@@ -8,8 +8,8 @@ import { listen } from "../helpers/peers.ts";
 
 /** The default. */
 const WINDOW = 4 * 1_048_576;
-const ROUND_TRIP_MS = 300;
-const ROUND_TRIPS = 4;
+const ROUND_TRIP_MS = 200;
+const ROUND_TRIPS = 3;
 
 /** Bytes of a download within whole round trips after the first one, and how many windows those are. */
 async function windowsPerRoundTrip(policy: PolicyFields): Promise<number> {
