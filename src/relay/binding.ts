@@ -53,11 +53,10 @@ export class FlowBinding {
   #engine(direction: Direction, peerRttNs: number): DirectionEngine | undefined {
     const { uplink, downlink, rateShare } = this.policy.faults;
     const faults = direction === UPLINK ? uplink : downlink;
-    const back = direction === UPLINK ? downlink : uplink;
-    const backNs = back.latencyNs + back.jitterNs / 2;
+    const backNs = meanDelayNs(direction === UPLINK ? downlink : uplink);
     // Also what is not delayed itself is acknowledged late.
     if (!shapesTcp(faults) && backNs === 0) return undefined;
-    const rttNs = uplink.latencyNs + downlink.latencyNs + (uplink.jitterNs + downlink.jitterNs) / 2 + peerRttNs;
+    const rttNs = meanDelayNs(faults) + backNs + peerRttNs;
     const { key } = this;
     const severityAt = this.severity.constant ? undefined : (atNs: number): number => this.severity.at(atNs);
     const shared = rateShare === "scope" && faults.rateBps !== Infinity;
@@ -92,6 +91,10 @@ export class FlowBinding {
   record(decision: Decision): void {
     this.#context.record(this.scope, this.flowHash, decision);
   }
+}
+
+function meanDelayNs({ latencyNs, jitterNs }: DirectionFaults): number {
+  return latencyNs + jitterNs / 2;
 }
 
 function shapesTcp(faults: DirectionFaults): boolean {

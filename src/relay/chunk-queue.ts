@@ -47,11 +47,10 @@ export class ChunkQueue {
     const { sink } = this;
     if (sink?.writable === true) sink.write(chunk);
     this.#given += chunk.length;
-    const { unwritten } = this;
-    this.#noteWritten(unwritten);
+    this.noteWritten();
     if (chunk !== this.#landing.lending) return;
     // Mostly, the kernel has taken all of it.
-    if (unwritten === 0) this.#landing.lending = undefined;
+    if (this.unwritten === 0) this.#landing.lending = undefined;
     else this.#givenLent.push({ chunk, end: this.#given });
   }
 
@@ -88,12 +87,10 @@ export class ChunkQueue {
 
   /** The sink has written more. */
   noteWritten(): void {
-    if (this.#givenLent.length > 0) this.#noteWritten(this.unwritten);
-  }
-
-  #noteWritten(unwritten: number): void {
     const lent = this.#givenLent;
-    while (lent.length > 0 && lent[0]!.end <= this.#given - unwritten) this.#landing.giveBack(lent.shift()!.chunk);
+    if (lent.length === 0) return;
+    const written = this.#given - this.unwritten;
+    while (lent.length > 0 && lent[0]!.end <= written) this.#landing.giveBack(lent.shift()!.chunk);
   }
 
   /** Drops everything. What the sink was given it may still be writing. */

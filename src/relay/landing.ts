@@ -7,6 +7,7 @@
  */
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
+import { symbolNamed } from "../internal/symbols.ts";
 
 /** As much as Node reads at once. Whoever reads as much has a buffer of its own from then on. */
 const LANDING_BYTES = 65_536;
@@ -48,8 +49,7 @@ interface ReadsIntoBuffer {
 let onRead: OnRead | null | undefined;
 
 function findOnRead(socket: Socket): OnRead | null {
-  const symbols = new Map(Object.getOwnPropertySymbols(socket).map((symbol) => [symbol.description, symbol]));
-  const [buffer, callback, next] = ["kBuffer", "kBufferCb", "kBufferGen"].map((name) => symbols.get(name));
+  const [buffer, callback, next] = ["kBuffer", "kBufferCb", "kBufferGen"].map((name) => symbolNamed(socket, name));
   return buffer && callback && next ? { buffer, callback, next } : null;
 }
 

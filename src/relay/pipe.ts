@@ -1,7 +1,8 @@
 /**
  * One direction of a flow: bytes in, bytes out, in order, when the engine says so.
  *
- * Owns: the order in which bindings' bytes leave, and when reading stops. Never: decisions; it tells the engine lengths and asks how many bytes may leave.
+ * Owns: the order in which bindings' bytes leave, and when reading stops. Never: decisions; it tells the engine lengths and asks how many
+ * bytes may leave.
  * Invariants: bytes leave in the order in which they came, once; what one binding decided is never overtaken by the next; reading
  * stops while more than `windowBytes` are held here, wait in the outgoing socket, or are on their way to be acknowledged.
  */

@@ -6,6 +6,7 @@ import dgram from "node:dgram";
 import type { RemoteInfo, Socket } from "node:dgram";
 import { SocketAddress } from "node:net";
 import { FaultcoreError } from "../errors.ts";
+import { symbolNamed } from "../internal/symbols.ts";
 import type { SocketName } from "./node-internals.ts";
 
 export interface SendRequest {
@@ -44,7 +45,7 @@ export interface SocketState {
 export function findDgramState(): symbol {
   const probe = dgram.createSocket("udp4");
   try {
-    const symbol = Object.getOwnPropertySymbols(probe).find(({ description }) => description === "state symbol");
+    const symbol = symbolNamed(probe, "state symbol");
     const state = symbol && (probe as unknown as Record<symbol, SocketState | undefined>)[symbol];
     if (symbol !== undefined && typeof state?.handle?.send === "function" && typeof state.handle.lookup === "function") return symbol;
   } finally {

@@ -5,8 +5,7 @@
 import type { SocketName, TcpHandle } from "./node-internals.ts";
 import { hide } from "./patches.ts";
 
-/** The steering of a handle. */
-export const kSteering: unique symbol = Symbol("faultcore.steering");
+const kSteering: unique symbol = Symbol("faultcore.steering");
 
 /** Who answers in a handle's place. */
 interface Answering {
@@ -59,16 +58,13 @@ function dressedPrototype(native: TcpHandle): object {
 /** The class's own methods, also of a dressed handle. */
 export function nativeOf(handle: TcpHandle): Partial<TcpHandle> {
   const inherited = Object.getPrototypeOf(handle) as TcpHandle;
-  return Object.hasOwn(handle, kSteering) ? nativeBehind(inherited) : inherited;
-}
-
-function nativeBehind(inherited: TcpHandle): TcpHandle {
   const behind = Object.getPrototypeOf(inherited) as TcpHandle;
   return prototypes.get(behind) === inherited ? behind : inherited;
 }
 
-/** Dresses a handle that has its `kSteering`. `native`: the prototype of its class. */
-export function dress(handle: TcpHandle, native: TcpHandle): void {
+/** From now on `answering` answers in the handle's place. `native`: the prototype of the handle's class. */
+export function dress(handle: TcpHandle, native: TcpHandle, answering: Answering): void {
+  hide(handle, kSteering, answering);
   // Somebody's own class of handles keeps what it inherits.
   const inherits = Object.getPrototypeOf(handle) === native;
   if (inherits) Object.setPrototypeOf(handle, dressedPrototype(native));

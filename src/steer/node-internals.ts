@@ -5,6 +5,7 @@
 import net from "node:net";
 import util, { getSystemErrorMap } from "node:util";
 import { FaultcoreError } from "../errors.ts";
+import { symbolNamed } from "../internal/symbols.ts";
 
 export interface ConnectRequest {
   oncomplete?: ((status: number, handle: TcpHandle, request: ConnectRequest, readable: boolean, writable: boolean) => void) | undefined;
@@ -66,7 +67,7 @@ export function findTcp(): Tcp {
   if (typeof handle === "object") {
     // Without `pauseOnCreate` it would begin to read.
     const probe = new net.Socket({ handle, pauseOnCreate: true } as net.SocketConstructorOpts);
-    const ownerSymbol = Object.getOwnPropertySymbols(handle).find((symbol) => symbol.description === "owner_symbol");
+    const ownerSymbol = symbolNamed(handle, "owner_symbol");
     const TCP = handle.constructor as TcpClass;
     probe.on("error", () => {});
     probe.destroy();

@@ -2,6 +2,7 @@
 import { executionAsyncId } from "node:async_hooks";
 import type { Socket } from "node:net";
 import { brandInjected } from "../internal/brand.ts";
+import { symbolNamed } from "../internal/symbols.ts";
 import { ECONNRESET, errnoException } from "./node-internals.ts";
 import type { StreamHandle } from "./node-internals.ts";
 import { hide } from "./patches.ts";
@@ -97,7 +98,7 @@ let kBuffer: symbol | undefined;
 
 /** The option `onread` of `net.connect`. */
 function readsIntoOwnBuffer(socket: Socket): boolean {
-  kBuffer ??= Object.getOwnPropertySymbols(socket).find(({ description }) => description === "kBuffer");
+  kBuffer ??= symbolNamed(socket, "kBuffer");
   return kBuffer !== undefined && Boolean((socket as unknown as Record<symbol, unknown>)[kBuffer]);
 }
 

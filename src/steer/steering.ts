@@ -8,11 +8,11 @@ import { isLoopback } from "../internal/addresses.ts";
 import { FaultcoreError } from "../errors.ts";
 import { brandInjected } from "../internal/brand.ts";
 import { nextTick } from "../internal/real-timers.ts";
-import { dress, kSteering } from "./dressed-handle.ts";
+import { dress } from "./dressed-handle.ts";
 import { markLeg } from "./handles.ts";
 import { ECANCELED, ECONNRESET, EINVAL, ENOTCONN, connectException, errnoException } from "./node-internals.ts";
 import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
-import { hide, override } from "./patches.ts";
+import { override } from "./patches.ts";
 import type { CloseKind, DialFailure, Endpoint, Origin, Router, SteeredFlow } from "./router.ts";
 import { watchPlaintext } from "./plaintext.ts";
 import { askedServerName, destroyNow } from "./open-sockets.ts";
@@ -75,7 +75,8 @@ export class Steering {
 
   start(origin: Origin, bound: Bound | undefined): number {
     const { address, port, family } = this.#to;
-    this.#dress();
+    // It answers for the real connection from now on.
+    dress(this.#handle, this.#tcp.TCP.prototype, this);
     const asked = askedOf(this.#socket);
     const steered = newSteered(this.#socket);
     try {
@@ -134,13 +135,6 @@ export class Steering {
     if (nameErrno !== 0) return nameErrno;
     this.#originals.setNoDelay.call(this.#handle, true);
     return name.port ?? EINVAL;
-  }
-
-  /** The handle answers for the real connection from now on. */
-  #dress(): void {
-    const handle = this.#handle;
-    hide(handle, kSteering, this);
-    dress(handle, this.#tcp.TCP.prototype);
   }
 
   getsockname(out: SocketName): number {

@@ -4,6 +4,7 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import type { Socket } from "node:net";
+import { symbolNamed } from "../internal/symbols.ts";
 import type { Patches } from "./patches.ts";
 import type { Caller, Router } from "./router.ts";
 import { steeredOf, uplinkOffset } from "./sockets.ts";
@@ -89,7 +90,7 @@ export function watchUndici(patches: Patches, router: Router): void {
 
 /** What undici keeps under a symbol of this name. */
 function valueOf(object: object, name: string): unknown {
-  const symbol = Object.getOwnPropertySymbols(object).find(({ description }) => description === name);
+  const symbol = symbolNamed(object, name);
   return symbol && (object as Record<symbol, unknown>)[symbol];
 }
 

@@ -42,3 +42,12 @@ export function serve(handle: (socket: Socket) => void, options: net.ServerOpts 
 export function echo(): Promise<Peer> {
   return serve((socket) => socket.pipe(socket));
 }
+
+/** Writes a block again and again, for as long as the other side reads. */
+export function pour(socket: Socket, block: Buffer): void {
+  const write = (): void => {
+    while (!socket.destroyed && socket.write(block));
+  };
+  socket.on("drain", write);
+  write();
+}

@@ -4,7 +4,7 @@ import { reset, uninstall, withFaults } from "faultcore";
 import type { PolicyFields } from "faultcore";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { nowMs, upToThreeTimes } from "../helpers/measure.ts";
-import { listen } from "../helpers/peers.ts";
+import { listen, pour } from "../helpers/peers.ts";
 
 /** The default. */
 const WINDOW = 4 * 1_048_576;
@@ -14,13 +14,7 @@ const ROUND_TRIPS = 3;
 /** Bytes of a download within whole round trips after the first one, and how many windows those are. */
 async function windowsPerRoundTrip(policy: PolicyFields): Promise<number> {
   const block = Buffer.alloc(65_536);
-  const server = createServer((socket) => {
-    const pour = (): void => {
-      while (!socket.destroyed && socket.write(block));
-    };
-    socket.on("error", () => {}).on("drain", pour);
-    socket.once("data", pour);
-  });
+  const server = createServer((socket) => socket.on("error", () => {}).once("data", () => pour(socket, block)));
   await using peer = await listen(server);
   return await withFaults(policy, async () => {
     const socket = connect(peer.port, "127.0.0.1");

@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ChunkQueue } from "../../../src/relay/chunk-queue.ts";
 import { canReadInto, Landing, readInto } from "../../../src/relay/landing.ts";
+import { pour } from "../../helpers/peers.ts";
 
 const MIB = 2 ** 20;
 
@@ -69,11 +70,10 @@ describe("a socket that reads into buffers of the relay", () => {
     let bytes = 0;
     let inARow = 0;
     let most = 0;
-    const pour = (): void => {
-      while (!far.destroyed && far.write(Buffer.alloc(MIB)));
-    };
-    far.on("error", () => {}).on("drain", pour);
-    pour();
+    pour(
+      far.on("error", () => {}),
+      Buffer.alloc(MIB),
+    );
     let over = false;
     const look = (): void => {
       inARow = 0;
