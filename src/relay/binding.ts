@@ -104,7 +104,8 @@ function shapesTcp(faults: DirectionFaults): boolean {
   return latencyNs > 0 || jitterNs > 0 || lossy || rateBps !== Infinity || congestion !== "none" || copied;
 }
 
-interface Judged extends TargetDecision {
+interface Judged {
+  readonly decision: TargetDecision;
   readonly policy: CompiledPolicy;
   readonly row: ScopeRow;
 }
@@ -116,11 +117,11 @@ function judge(context: RelayContext, binding: Binding, dial: DialMessage, serve
   if (row === undefined || policy === undefined) return undefined;
   const { address, port, hostname } = dial;
   const decision = judgeTargets(policy.targets, { protocol: "tcp", address, port, hostname, sni: serverName });
-  return { ...decision, policy, row };
+  return { decision, policy, row };
 }
 
 function enter(context: RelayContext, binding: Binding, judged: Judged, bornAtNs: number | undefined): FlowBinding | undefined {
-  const { governs, rule } = judged;
+  const { governs, rule } = judged.decision;
   if (governs) countScope(context.table, binding.scope, "flows");
   context.post({ type: "bound", scope: binding.scope, flowHash: binding.flowHash, governs, rule });
   return governs ? new FlowBinding(context, binding, judged, bornAtNs) : undefined;
@@ -153,8 +154,9 @@ export function rejudgeBinding(
 ): FlowBinding | undefined {
   const before = judge(context, binding, dial, serverNames.before);
   const now = judge(context, binding, dial, serverNames.now);
-  if (before === undefined || now === undefined || before.rule === now.rule) return current;
+  if (before === undefined || now === undefined || before.decision.rule === now.decision.rule) return current;
   if (current === undefined) return enter(context, binding, now, undefined);
-  context.post({ type: "bound", scope: binding.scope, flowHash: binding.flowHash, governs: now.governs, rule: now.rule });
-  return now.governs ? current : undefined;
+  const { governs, rule } = now.decision;
+  context.post({ type: "bound", scope: binding.scope, flowHash: binding.flowHash, governs, rule });
+  return governs ? current : undefined;
 }

@@ -8,6 +8,7 @@
 import { setImmediate } from "node:timers";
 import type { FlowEvent } from "../engine/types.ts";
 import { FaultcoreError } from "../errors.ts";
+import type { Binding } from "../table/flows.ts";
 import { freeFlow, openFlow, publishBinding, publishSpilledBinding } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
 import { ExitFlush } from "./exit-flush.ts";
@@ -159,7 +160,8 @@ export class RelayClient implements RelayListener, FlowOwner {
   }
 
   bind(flow: FlowClient, key: FlowKey, offset: number): void {
-    const binding = { sequence: flow.sequence++, offset, ...key };
+    const { scope, flowHash, ordinal } = key;
+    const binding: Binding = { sequence: flow.sequence++, scope, offset, flowHash, ordinal };
     if (publishBinding(this.table, flow.id, binding)) return;
     this.host.post({ type: "bind", flow: flow.id, binding });
     publishSpilledBinding(this.table, flow.id, binding.sequence);

@@ -4,8 +4,8 @@
  * The dial leaves when the first SYN that survives has travelled; the verdict returns one downlink delay after the peer accepted. The
  * leg connects meanwhile; both must be there before the program is told.
  */
-import { connect } from "node:net";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
+import type { TcpNetConnectOpts } from "node:net";
 import { connectTimeoutDecision, planConnect } from "../engine/connect.ts";
 import type { ConnectPlan } from "../engine/connect.ts";
 import { faultBit, measureOne } from "../engine/packet-times.ts";
@@ -150,17 +150,15 @@ export class Dial {
     const { address, port, family, localAddress, localPort } = this.#message;
     const dialledNs = this.#context.clock.nowNs();
     this.#measure(this.#faults.there, this.#message.startNs);
-    const peer = connect({
-      host: address,
-      port,
-      family,
-      ...(localAddress === undefined ? {} : { localAddress }),
-      ...(localPort === undefined ? {} : { localPort }),
-      allowHalfOpen: true,
-      // The relay writes what the program wrote, when it did: Nagle's delay belongs to the program's own socket only.
-      noDelay: true,
-      autoSelectFamily: false,
-    });
+    // Made without options: one that is given some takes Node 20 ten times as long.
+    const peer = new Socket();
+    peer.allowHalfOpen = true;
+    // The relay writes what the program wrote, when it did: Nagle's delay belongs to the program's own socket only.
+    peer.setNoDelay(true);
+    const options: TcpNetConnectOpts = { host: address, port, family, autoSelectFamily: false };
+    if (localAddress !== undefined) options.localAddress = localAddress;
+    if (localPort !== undefined) options.localPort = localPort;
+    peer.connect(options);
     this.flow.attachPeer(peer);
     let connected = false;
     peer.on("error", (error: NodeJS.ErrnoException) => {

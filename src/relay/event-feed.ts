@@ -5,7 +5,7 @@
  * Invariants: counts are exact; what is recorded before `flush` is sent by it, in order.
  */
 import { setImmediate } from "node:timers";
-import { isInjection } from "../engine/decisions.ts";
+import { eventOf, isInjection } from "../engine/decisions.ts";
 import type { CauseName } from "../engine/registry.ts";
 import type { Decision, FlowEvent } from "../engine/types.ts";
 import { MAX_EVENTS } from "../internal/limits.ts";
@@ -49,7 +49,7 @@ export class EventFeed {
       this.#counted.add(scope);
     } else {
       fed.events++;
-      this.#events.push({ ...decision, scope, flowHash });
+      this.#events.push(eventOf(decision, scope, flowHash));
     }
     if (this.#events.length >= EVENTS_PER_MESSAGE) this.flush();
     // What is held releases nothing that would take the event along.

@@ -85,7 +85,7 @@ export class Datagrams implements DatagramRouter {
       severity,
       windowBytes: this.#host.options.windowBytes,
       links: this.#sharedLinks(record, severity),
-      record: (decision) => recordLocal(this.#host, { ...decision, scope: ref, flowHash }),
+      record: (decision) => recordLocal(this.#host, decision, ref, flowHash),
       measures: new ScopeMeasures(this.#host.table(), ref),
       over: () => bound.delete(binding),
     });

@@ -65,7 +65,7 @@ export function dropExisting(record: ScopeRecord, flows: Iterable<ExistingFlow>,
     const at: Position = { direction: UPLINK, exchange: EXISTING_EXCHANGE, cell: 0, split: 0 };
     const decision = decisionAt(at, clockNs(), 0, "existing_connections", "dropped", 0, "ECONNRESET");
     countScope(host.table(), record.ref, "flows");
-    recordLocal(host, { ...decision, scope: record.ref, flowHash: key.flowHash });
+    recordLocal(host, decision, record.ref, key.flowHash);
     flow.drop();
   }
 }

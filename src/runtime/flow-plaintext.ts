@@ -59,7 +59,7 @@ export class FlowPlaintext implements Plaintext {
       severity: new Severity(schedule, row.anchorNs),
       clock,
       isLive: () => record.live,
-      record: (decision: Decision) => recordLocal(this.#host, { ...decision, scope: record.ref, flowHash }),
+      record: (decision: Decision) => recordLocal(this.#host, decision, record.ref, flowHash),
     });
   }
 

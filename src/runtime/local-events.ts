@@ -1,6 +1,6 @@
 /** Events of faults that act on the program's own thread: counted in the table as a relay counts its own, then published. */
-import { isInjection } from "../engine/decisions.ts";
-import type { FlowEvent } from "../engine/types.ts";
+import { eventOf, isInjection } from "../engine/decisions.ts";
+import type { Decision, FlowEvent } from "../engine/types.ts";
 import { countScope } from "../table/scopes.ts";
 import type { PolicyTable } from "../table/table.ts";
 
@@ -9,8 +9,8 @@ export interface LocalEventHost {
   events(events: readonly FlowEvent[]): void;
 }
 
-export function recordLocal(host: LocalEventHost, event: FlowEvent): void {
-  countScope(host.table(), event.scope, "events");
-  if (isInjection(event.decision)) countScope(host.table(), event.scope, "injected");
-  host.events([event]);
+export function recordLocal(host: LocalEventHost, decision: Decision, scope: number, flowHash: bigint): void {
+  countScope(host.table(), scope, "events");
+  if (isInjection(decision.decision)) countScope(host.table(), scope, "injected");
+  host.events([eventOf(decision, scope, flowHash)]);
 }

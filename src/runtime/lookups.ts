@@ -78,6 +78,6 @@ export class Lookups {
     const plan = planLookup(dns, kind, { seed: row.seed, flowHash }, severity, clockNs());
     if (plan.delayNs === 0 && plan.failure === undefined) return undefined;
     const measures = new ScopeMeasures(table, ref);
-    return this.#waits.begin(ref, plan, (decision) => recordLocal(this.#host, { ...decision, scope: ref, flowHash }), measures);
+    return this.#waits.begin(ref, plan, (decision) => recordLocal(this.#host, decision, ref, flowHash), measures);
   }
 }

@@ -111,6 +111,8 @@ export class ScopeRecord {
   /** Counters of the row when it was given back; undefined while it is still in the table. */
   finalCounters: RowCounters | undefined;
   readonly abort: AbortController = new AbortController();
+  /** Stands behind the last one that has left: a new iterator would go through the places of all that have left. */
+  readonly #oldestFlows = this.flows.keys();
   readonly #flowOrdinals = new Map<string, number>();
   readonly #portOrdinals = new Map<number, number>();
 
@@ -159,12 +161,7 @@ export class ScopeRecord {
 
   addFlow(flowHash: bigint, flow: FlowInfo): void {
     // An activation can last for ever: the oldest flows are over by then, and only the report misses them.
-    if (this.flows.size >= MAX_FLOWS) {
-      for (const oldest of this.flows.keys()) {
-        this.flows.delete(oldest);
-        break;
-      }
-    }
+    if (this.flows.size >= MAX_FLOWS) this.flows.delete(this.#oldestFlows.next().value as bigint);
     this.flows.set(flowHash, flow);
   }
 

@@ -11,6 +11,79 @@ import type { Steered } from "./sockets.ts";
 
 type OnRead = NonNullable<StreamHandle["onread"]>;
 
+const kReads: unique symbol = Symbol("faultcore.reads");
+
+type Watched = StreamHandle & { readonly [kReads]: Reads };
+
+/** The reads of one handle. No closure and no accessor of its own for each: that would cost every connect microseconds. */
+class Reads {
+  readonly steered: Steered;
+  readonly #router: Router;
+  readonly #ownerSymbol: symbol;
+  readonly #holder: object;
+  readonly #ownBuffer: boolean;
+  /** What was set last, as whoever set it knows it. */
+  given: OnRead | undefined;
+  /** The one that Node gives every socket. Others (the guard of an idle keep-alive socket) only ask whether anything happens at all. */
+  standard: OnRead | undefined;
+
+  constructor(steered: Steered, router: Router, ownerSymbol: symbol, holder: object, ownBuffer: boolean) {
+    this.steered = steered;
+    this.#router = router;
+    this.#ownerSymbol = ownerSymbol;
+    this.#holder = holder;
+    this.#ownBuffer = ownBuffer;
+  }
+
+  set(handle: StreamHandle, next: OnRead | undefined): void {
+    this.given = next;
+    this.standard ??= next;
+    Reflect.set(this.#holder, "onread", next !== undefined && next === this.standard ? onread : next, handle);
+  }
+
+  take(handle: StreamHandle, data: ArrayBuffer | undefined): unknown {
+    const { steered } = this;
+    if (data === undefined && !this.#ownBuffer && !steered.flow.finIsGenuine()) {
+      const owner = handle[this.#ownerSymbol] as Socket | null | undefined;
+      if (owner) endUnlessDead(owner, handle._parent !== undefined && !steered.flow.wasReset(), steered);
+      return undefined;
+    }
+    steered.waiting = false;
+    steered.answered = true;
+    return this.#router.runAnswer(steered, read, handle as Watched, data);
+  }
+
+  read(handle: StreamHandle, data: ArrayBuffer | undefined): unknown {
+    const { steered } = this;
+    if (steered.reading++ === 0) {
+      steered.readIn = this.#router.here();
+      steered.readId = executionAsyncId();
+    }
+    try {
+      return this.standard?.call(handle, data);
+    } finally {
+      if (--steered.reading === 0) steered.readIn = undefined;
+    }
+  }
+}
+
+function onread(this: Watched, data: ArrayBuffer | undefined): unknown {
+  return this[kReads].take(this, data);
+}
+
+const read = (handle: Watched, data: ArrayBuffer | undefined): unknown => handle[kReads].read(handle, data);
+
+/** An accessor, because whoever takes the handle over sets `onread` again, and compares it with what it set. */
+const ACCESSOR: PropertyDescriptor & ThisType<Watched> = {
+  configurable: true,
+  get() {
+    return this[kReads].given;
+  },
+  set(next: OnRead | undefined) {
+    this[kReads].set(this, next);
+  },
+};
+
 /**
  * Watches a handle's reads. Without data the handle reports an end of file or an error: an end counts only when the relay said that the
  * peer really ended.
@@ -20,44 +93,10 @@ export function watchReads(handle: StreamHandle, socket: Socket, ownerSymbol: sy
   if (holder === undefined) return;
   const ownBuffer = readsIntoOwnBuffer(socket);
   if (ownBuffer) watchEnd(socket, steered);
-  const watch = (inner: OnRead): OnRead => {
-    /** Made once, not for each read. */
-    const read = (reader: StreamHandle, data: ArrayBuffer | undefined): unknown => {
-      if (steered.reading++ === 0) {
-        steered.readIn = router.here();
-        steered.readId = executionAsyncId();
-      }
-      try {
-        return inner.call(reader, data);
-      } finally {
-        if (--steered.reading === 0) steered.readIn = undefined;
-      }
-    };
-    return function onread(this: StreamHandle, data: ArrayBuffer | undefined): unknown {
-      if (data === undefined && !ownBuffer && !steered.flow.finIsGenuine()) {
-        const owner = this[ownerSymbol] as Socket | null | undefined;
-        if (owner) endUnlessDead(owner, this._parent !== undefined && !steered.flow.wasReset(), steered);
-        return undefined;
-      }
-      steered.waiting = false;
-      steered.answered = true;
-      return router.runAnswer(steered, read, this, data);
-    };
-  };
-  // The one that Node gives every socket. Others (the guard of an idle keep-alive socket) only ask whether anything happens at all.
-  let standard: OnRead | undefined;
-  let given = handle.onread;
-  // An accessor of its own, because whoever takes the handle over sets `onread` again, and compares it with what it set.
-  Object.defineProperty(handle, "onread", {
-    configurable: true,
-    get: () => given,
-    set(this: StreamHandle, next: OnRead | undefined) {
-      given = next;
-      standard ??= next;
-      Reflect.set(holder, "onread", next !== undefined && next === standard ? watch(next) : next, this);
-    },
-  });
-  if (given !== undefined) handle.onread = given;
+  const before = handle.onread;
+  hide(handle, kReads, new Reads(steered, router, ownerSymbol, holder, ownBuffer));
+  Object.defineProperty(handle, "onread", ACCESSOR);
+  if (before !== undefined) handle.onread = before;
 }
 
 /**

@@ -8,10 +8,7 @@ import type { StreamHandle } from "./node-internals.ts";
 import { hide } from "./patches.ts";
 import type { Caller, Here, Origin, Router, SteeredFlow } from "./router.ts";
 
-const kOrigin: unique symbol = Symbol("faultcore.origin");
-const kAsked: unique symbol = Symbol("faultcore.asked");
-const kSteered: unique symbol = Symbol("faultcore.steered");
-const kEarly: unique symbol = Symbol("faultcore.early");
+const kMarks: unique symbol = Symbol("faultcore.marks");
 
 /** What `connect` was asked for, as far as rules know it: names. */
 export interface Asked {
@@ -20,12 +17,28 @@ export interface Asked {
   readonly serverName: string | undefined;
 }
 
+/** What is known of a socket, or of a handle. One property for all of it, because defining one costs a connect a microsecond. */
+interface Marks {
+  origin: Origin | undefined;
+  asked: Asked | undefined;
+  steered: Steered | undefined;
+  early: Early | undefined;
+}
+
 interface Marked {
-  [kOrigin]?: Origin | undefined;
-  [kAsked]?: Asked | undefined;
-  [kSteered]?: Steered | undefined;
-  [kEarly]?: Early | undefined;
+  [kMarks]?: Marks;
   readonly _handle?: StreamHandle | null;
+}
+
+const noMarks = (): Marks => ({ origin: undefined, asked: undefined, steered: undefined, early: undefined });
+
+/** The marks of an object of Node's own: they do not show up when its keys are listed. */
+function marksOf(object: object): Marks {
+  const known = (object as Marked)[kMarks];
+  if (known !== undefined) return known;
+  const marks = noMarks();
+  hide(object, kMarks, marks);
+  return marks;
 }
 
 /** What was done with a socket while it dialled. */
@@ -65,42 +78,39 @@ export function newSteered(socket: Socket): Steered {
 }
 
 export function markConnect(socket: Socket, origin: Origin | undefined, asked: Asked | undefined, early?: Early): void {
-  const marked = socket as Socket & Marked;
   // Sockets that were never governed stay as they are: a property costs a hidden-class change.
-  if (origin === undefined && marked[kOrigin] === undefined) return;
-  hide(socket, kOrigin, origin);
-  hide(socket, kAsked, asked);
-  hide(socket, kSteered, undefined);
-  hide(socket, kEarly, early);
+  if (origin === undefined && originOf(socket) === undefined) return;
+  Object.assign(marksOf(socket), { origin, asked, steered: undefined, early });
 }
 
 /** Takes away what was done with a socket while it dialled. */
 export function takeEarly(socket: object): Early | undefined {
-  const marked = socket as Marked;
-  const early = marked[kEarly];
-  if (early !== undefined) marked[kEarly] = undefined;
+  const marks = (socket as Marked)[kMarks];
+  const early = marks?.early;
+  if (marks !== undefined) marks.early = undefined;
   return early;
 }
 
 /** A handle whose socket was destroyed has no owner any more. */
 export function originOf(socket: object | null | undefined): Origin | undefined {
-  return socket ? (socket as Marked)[kOrigin] : undefined;
+  return socket ? (socket as Marked)[kMarks]?.origin : undefined;
 }
 
 export function askedOf(socket: object): Asked | undefined {
-  return (socket as Marked)[kAsked];
+  return (socket as Marked)[kMarks]?.asked;
 }
 
 /** Also of a socket that was given the handle of another one: mocking tools do that where they pass a connection through. */
 export function steeredOf(socket: object): Steered | undefined {
-  const { [kSteered]: own, _handle: handle } = socket as Marked;
-  return own ?? ((handle?._parent ?? handle) as Marked | null | undefined)?.[kSteered];
+  const { [kMarks]: marks, _handle: handle } = socket as Marked;
+  return marks?.steered ?? ((handle?._parent ?? handle) as Marked | null | undefined)?.[kMarks]?.steered;
 }
 
 /** The connect of a socket, or of a handle, was handed over. What was done with the socket before, while a name was looked up, is made good. */
 export function markSteered(socket: object, steered: Steered): void {
-  hide(socket, kSteered, steered);
-  for (const use of (socket as Marked)[kEarly]?.uses ?? []) use(steered);
+  const marks = marksOf(socket);
+  marks.steered = steered;
+  for (const use of marks.early?.uses ?? []) use(steered);
 }
 
 /**
@@ -111,9 +121,10 @@ export function withFlow(socket: object, use: (steered: Steered) => void, writer
   const marked = socket as Marked & { readonly connecting?: boolean };
   const steered = steeredOf(socket);
   if (steered !== undefined) use(steered);
-  if (marked.connecting === true && (marked[kOrigin] !== undefined || willDial(socket))) {
+  if (marked.connecting === true && (originOf(socket) !== undefined || willDial(socket))) {
     // Assigned, not defined: an HTTP/2 session's proxy of its socket passes on only that.
-    const early = (marked[kEarly] ??= { uses: [], writer: undefined });
+    const marks = (marked[kMarks] ??= noMarks());
+    const early = (marks.early ??= { uses: [], writer: undefined });
     if (writer === undefined || early.writer !== writer) early.uses.push(use);
     early.writer = writer;
     return true;
@@ -153,7 +164,7 @@ export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket
   const taken = takenOffset(socket);
   let known: number | undefined;
   const offset = (): number => (known ??= uplinkOffset(socket));
-  const { [kOrigin]: origin, [kEarly]: early } = socket as Marked;
+  const { origin, early } = (socket as Marked)[kMarks] ?? noMarks();
   // What is kept for the next address begins at the offset of now.
   if (origin !== undefined && socket.connecting && early?.writer !== caller) offset();
   const use = (state: Steered): void => written(socket, state, caller, offset, taken);
@@ -180,5 +191,5 @@ function goesOn(steered: Steered, router: Router): boolean {
 
 /** Whether this is not the socket that the flow was opened for, but one in front of it that has its handle. */
 export function isFront(socket: object): boolean {
-  return (socket as Marked)[kSteered] === undefined;
+  return (socket as Marked)[kMarks]?.steered === undefined;
 }
