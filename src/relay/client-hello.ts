@@ -15,10 +15,13 @@ const MAJOR_VERSION = 3;
 const MESSAGE_HEADER_BYTES = 4;
 const CLIENT_HELLO = 1;
 const MAX_HELLO_BYTES = 65_536;
+const USUAL_HELLO_BYTES = 512;
 
 const VERSION_AND_RANDOM_BYTES = 34;
 const SERVER_NAME_EXTENSION = 0;
 const HOST_NAME = 0;
+
+const NOTHING = new Uint8Array();
 
 export class ClientHello {
   /** The name that the hello asks for; undefined: none, or not known yet. */
@@ -29,7 +32,7 @@ export class ClientHello {
   /** Bytes that the record still has. */
   #recordLeft = 0;
   /** Header and body of the handshake message. */
-  #message = new Uint8Array(512);
+  #message: Uint8Array = NOTHING;
   #messageBytes = 0;
 
   /** Takes the next bytes of the stream. */
@@ -70,12 +73,12 @@ export class ClientHello {
     if (this.#messageBytes < length || this.done) return;
     this.done = true;
     this.serverName = nameIn(new Reader(message.subarray(MESSAGE_HEADER_BYTES, length)));
-    this.#message = new Uint8Array();
+    this.#message = NOTHING;
   }
 
   #reserve(bytes: number): void {
     if (bytes <= this.#message.length) return;
-    const larger = new Uint8Array(Math.max(bytes, 2 * this.#message.length));
+    const larger = new Uint8Array(Math.max(bytes, 2 * this.#message.length, USUAL_HELLO_BYTES));
     larger.set(this.#message.subarray(0, this.#messageBytes));
     this.#message = larger;
   }

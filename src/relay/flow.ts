@@ -26,7 +26,7 @@ import { Pipe } from "./pipe.ts";
 import type { DialMessage } from "./protocol.ts";
 import { ReceiveTimeout } from "./receive-timeout.ts";
 import { ServerName } from "./server-name.ts";
-import { errnoOf, resetSocket } from "./sockets.ts";
+import { closeSocket, errnoOf, resetSocket } from "./sockets.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { isTls } from "../table/flows.ts";
 
@@ -313,7 +313,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     this.#context.flushEvents();
     if (pipe === this.uplink) {
       if (end.reset || this.#resetsPeer) resetSocket(this.peer);
-      else if (this.programClosed) this.peer?.destroySoon();
+      else if (this.programClosed) closeSocket(this.peer);
       else this.peer?.end();
       return;
     }
@@ -390,7 +390,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     } else if (reset) this.#legEnd(RESET);
     else if (this.legEnded) {
       this.#dropLeg();
-      if (this.uplink.isOver()) this.peer?.destroySoon();
+      if (this.uplink.isOver()) closeSocket(this.peer);
     }
     this.#reportStuck();
   }
