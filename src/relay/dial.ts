@@ -168,13 +168,20 @@ export class Dial {
       connected = true;
       const nowNs = this.#context.clock.nowNs();
       this.#local = { address: peer.localAddress ?? "", port: peer.localPort ?? 0, family: peer.localFamily ?? "" };
-      this.#remote = { address: peer.remoteAddress ?? "", port: peer.remotePort ?? 0, family: peer.remoteFamily ?? "" };
+      this.#remote = this.#peerName(peer);
       this.flow.peerConnected(this.#context.roundTrips.note(address, port, nowNs - dialledNs));
       this.#answer(nowNs, this.#plan?.reportDelayNs ?? 0, () => {
         this.#peerReady = true;
         this.#complete();
       });
     });
+  }
+
+  /** The peer's name is what was dialled, as the kernel writes it: only IPv4 has one way to write an address, and of that, 0.0.0.0 is none. */
+  #peerName(peer: Socket): Endpoint {
+    const { address, port, family } = this.#message;
+    if (family === 4 && address !== "0.0.0.0") return { address, port, family: "IPv4" };
+    return { address: peer.remoteAddress ?? "", port: peer.remotePort ?? 0, family: peer.remoteFamily ?? "" };
   }
 
   #dialFailed(error: NodeJS.ErrnoException): void {

@@ -100,7 +100,10 @@ export function readInto(socket: Socket, landing: Landing, take: (chunk: Buffer)
     return false;
   };
   const { buffer, callback, next } = onRead as OnRead;
-  Object.assign(socket, { [buffer]: current, [callback]: landed, [next]: () => current });
+  const options = socket as unknown as Record<symbol, unknown>;
+  options[buffer] = current;
+  options[callback] = landed;
+  options[next] = () => current;
   handleOf(socket)?.useUserBuffer?.(current);
 }
 

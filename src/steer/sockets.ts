@@ -80,7 +80,11 @@ export function newSteered(socket: Socket): Steered {
 export function markConnect(socket: Socket, origin: Origin | undefined, asked: Asked | undefined, early?: Early): void {
   // Sockets that were never governed stay as they are: a property costs a hidden-class change.
   if (origin === undefined && originOf(socket) === undefined) return;
-  Object.assign(marksOf(socket), { origin, asked, steered: undefined, early });
+  const marks = marksOf(socket);
+  marks.origin = origin;
+  marks.asked = asked;
+  marks.steered = undefined;
+  marks.early = early;
 }
 
 /** Takes away what was done with a socket while it dialled. */
