@@ -14,7 +14,7 @@ function latency(delayMs, precision) {
     modes: fine ? ["policy"] : ["direct", ...delayed],
     policy: { uplink: { latency: `${delayMs}ms` } },
     toxics: toxic("latency", "upstream", { latency: delayMs }),
-    task: { delayMs, samples: delayMs === 1000 ? 100 : 200, install: { precision } },
+    task: { delayMs, samples: delayMs === 1000 ? 100 : 500, install: { precision } },
     quick: { samples: 10 },
     inQuick: delayMs === 5,
     metrics: [

@@ -24,7 +24,7 @@ await once(server, "listening");
 let state = 1;
 const pause = () => sleep(1 + ((state = (state * 48_271) % 2_147_483_647) % 3000) / 1000);
 
-/** Packets that are sent first and not counted: code is compiled while they pass, and each p99 is the second worst of 200. */
+/** Packets that are sent first and not counted: code is compiled while they pass, and each p99 is the fifth worst of 500. */
 const WARM = task.samples >> 1;
 
 async function packets(port, count, between) {
