@@ -24,13 +24,21 @@ const { header } = process.report.getReport() as { header: { glibcVersionRuntime
 
 describe("a steered download", () => {
   // Each MB has 256 pages of 4 KiB: without `freed-memory.ts`, most of them are faulted in again on Node 20.
-  it.skipIf(header.glibcVersionRuntime === undefined)("is read into memory that the process has, not into new memory each time", async () => {
-    await using peer = await serve((socket) => pour(socket.on("error", () => {}), BLOCK));
-    await download(peer, 100e6);
-    const before = process.resourceUsage().minorPageFault;
-    await download(peer, 200e6);
-    const perMb = (process.resourceUsage().minorPageFault - before) / 200;
-    console.log(`${perMb.toFixed(1)} page faults per MB`);
-    expect(perMb).toBeLessThan(60);
-  });
+  it.skipIf(header.glibcVersionRuntime === undefined)(
+    "is read into memory that the process has, not into new memory each time",
+    async () => {
+      await using peer = await serve((socket) =>
+        pour(
+          socket.on("error", () => {}),
+          BLOCK,
+        ),
+      );
+      await download(peer, 100e6);
+      const before = process.resourceUsage().minorPageFault;
+      await download(peer, 200e6);
+      const perMb = (process.resourceUsage().minorPageFault - before) / 200;
+      console.log(`${perMb.toFixed(1)} page faults per MB`);
+      expect(perMb).toBeLessThan(60);
+    },
+  );
 });
