@@ -14,9 +14,10 @@ export function keepFreedMemory(): void {
   const { port1, port2 } = new MessageChannel();
   port2.close();
   try {
-    const block = new ArrayBuffer(BLOCK_BYTES);
+    // Not zeroed: the second relay of a process gets its block from the heap, where that would touch all of it.
+    const { buffer } = Buffer.allocUnsafeSlow(BLOCK_BYTES);
     // What is sent to a closed port is freed at once, and not when garbage is collected.
-    port1.postMessage(block, [block]);
+    port1.postMessage(buffer, [buffer]);
   } catch {
     // Under a limit of memory there is no such block. Then reads cost what they do without this.
   }
