@@ -17,7 +17,7 @@ type Watched = StreamHandle & { readonly [kReads]: Reads };
 
 /** The reads of one handle. No closure and no accessor of its own for each: that would cost every connect microseconds. */
 class Reads {
-  readonly steered: Steered;
+  readonly #steered: Steered;
   readonly #router: Router;
   readonly #ownerSymbol: symbol;
   readonly #holder: object;
@@ -25,10 +25,10 @@ class Reads {
   /** What was set last, as whoever set it knows it. */
   given: OnRead | undefined;
   /** The one that Node gives every socket. Others (the guard of an idle keep-alive socket) only ask whether anything happens at all. */
-  standard: OnRead | undefined;
+  #standard: OnRead | undefined;
 
   constructor(steered: Steered, router: Router, ownerSymbol: symbol, holder: object, ownBuffer: boolean) {
-    this.steered = steered;
+    this.#steered = steered;
     this.#router = router;
     this.#ownerSymbol = ownerSymbol;
     this.#holder = holder;
@@ -37,12 +37,12 @@ class Reads {
 
   set(handle: StreamHandle, next: OnRead | undefined): void {
     this.given = next;
-    this.standard ??= next;
-    Reflect.set(this.#holder, "onread", next !== undefined && next === this.standard ? onread : next, handle);
+    this.#standard ??= next;
+    Reflect.set(this.#holder, "onread", next !== undefined && next === this.#standard ? onread : next, handle);
   }
 
   take(handle: StreamHandle, data: ArrayBuffer | undefined): unknown {
-    const { steered } = this;
+    const steered = this.#steered;
     if (data === undefined && !this.#ownBuffer && !steered.flow.finIsGenuine()) {
       const owner = handle[this.#ownerSymbol] as Socket | null | undefined;
       if (owner) endUnlessDead(owner, handle._parent !== undefined && !steered.flow.wasReset(), steered);
@@ -54,13 +54,13 @@ class Reads {
   }
 
   read(handle: StreamHandle, data: ArrayBuffer | undefined): unknown {
-    const { steered } = this;
+    const steered = this.#steered;
     if (steered.reading++ === 0) {
       steered.readIn = this.#router.here();
       steered.readId = executionAsyncId();
     }
     try {
-      return this.standard?.call(handle, data);
+      return this.#standard?.call(handle, data);
     } finally {
       if (--steered.reading === 0) steered.readIn = undefined;
     }

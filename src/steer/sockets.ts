@@ -168,9 +168,9 @@ export function noteWrite(socket: Socket, router: Router, isOutboundTcp: (socket
   const taken = takenOffset(socket);
   let known: number | undefined;
   const offset = (): number => (known ??= uplinkOffset(socket));
-  const { origin, early } = (socket as Marked)[kMarks] ?? noMarks();
+  const marks = (socket as Marked)[kMarks];
   // What is kept for the next address begins at the offset of now.
-  if (origin !== undefined && socket.connecting && early?.writer !== caller) offset();
+  if (marks?.origin !== undefined && socket.connecting && marks.early?.writer !== caller) offset();
   const use = (state: Steered): void => written(socket, state, caller, offset, taken);
   const noted = withFlow(socket, use, caller);
   if (!noted && isOutboundTcp(socket)) router.unsteeredUse(socket, caller);
