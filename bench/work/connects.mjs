@@ -2,7 +2,7 @@
 // dialled shows no connection yet.
 import { once } from "node:events";
 import { connect } from "node:net";
-import { inMode, report, task } from "./modes.mjs";
+import { inMode, repeat, report, task } from "./modes.mjs";
 import { countCpu } from "./threads.mjs";
 
 await inMode(async (port, proxy) => {
@@ -13,19 +13,12 @@ await inMode(async (port, proxy) => {
     socket.destroy();
     await once(socket, "close");
   };
-  let left = 0;
-  const worker = async () => {
-    while (left-- > 0) await use();
-  };
-  const run = async (count) => {
-    left = count;
-    await Promise.all(Array.from({ length: task.parallel }, worker));
-  };
+  const run = () => repeat(task.count, task.parallel, use);
   // As many first: else this would tell how fast V8 compiles.
-  await run(task.count);
+  await run();
   const cpu = countCpu(proxy?.pid);
   const start = performance.now();
-  await run(task.count);
+  await run();
   const seconds = (performance.now() - start) / 1000;
   const { program, relay } = cpu();
   const per = 1000 / task.count;

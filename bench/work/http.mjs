@@ -1,6 +1,6 @@
 // http requests per second with `fetch` or `node:http`, eight at once, on connections that are kept or opened anew for each.
 import { Agent, get } from "node:http";
-import { inMode, report, task } from "./modes.mjs";
+import { inMode, repeat, report, task } from "./modes.mjs";
 
 const PARALLEL = 8;
 
@@ -14,18 +14,11 @@ await inMode(async (port) => {
           new Promise((done, fail) => {
             get(url, { agent }, (response) => response.resume().on("end", done)).on("error", fail);
           });
-  let left = 0;
-  const worker = async () => {
-    while (left-- > 0) await request();
-  };
-  const run = async (count) => {
-    left = count;
-    await Promise.all(Array.from({ length: PARALLEL }, worker));
-  };
+  const run = () => repeat(task.count, PARALLEL, request);
   // As many first: else this would tell how fast V8 compiles.
-  await run(task.count);
+  await run();
   const start = performance.now();
-  await run(task.count);
+  await run();
   report({ perS: task.count / ((performance.now() - start) / 1000) });
   agent.destroy();
 });

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { inMode, report, sleep, task } from "./modes.mjs";
+import { inMode, repeat, report, sleep, task } from "./modes.mjs";
 import { countCpu, residentKb } from "./threads.mjs";
 
 const PARALLEL = 64;
@@ -13,18 +13,13 @@ const collect = runInNewContext("gc");
 
 await inMode(async (port, proxy) => {
   const sockets = [];
-  const open = async (count) => {
-    let left = count;
-    const worker = async () => {
-      while (left-- > 0) {
-        const socket = connect({ port, host: "127.0.0.1" });
-        sockets.push(socket);
-        socket.write("x");
-        await once(socket, "data");
-      }
-    };
-    await Promise.all(Array.from({ length: PARALLEL }, worker));
-  };
+  const open = (count) =>
+    repeat(count, PARALLEL, async () => {
+      const socket = connect({ port, host: "127.0.0.1" });
+      sockets.push(socket);
+      socket.write("x");
+      await once(socket, "data");
+    });
   const resident = async () => {
     await sleep(task.idleMs / 4);
     collect();

@@ -15,6 +15,15 @@ export const report = (result) => void writeSync(1, `${JSON.stringify(result)}\n
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
+/** Does something so many times, as many at once as are told. */
+export async function repeat(count, parallel, use) {
+  let left = count;
+  const worker = async () => {
+    while (left-- > 0) await use();
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+}
+
 /** Opens a connection and closes it. */
 export async function touch(port) {
   const socket = connect(port, "127.0.0.1");
