@@ -27,12 +27,7 @@ describe("a steered download", () => {
   it.skipIf(header.glibcVersionRuntime === undefined)(
     "is read into memory that the process has, not into new memory each time",
     async () => {
-      await using peer = await serve((socket) =>
-        pour(
-          socket.on("error", () => {}),
-          BLOCK,
-        ),
-      );
+      await using peer = await serve((socket) => pour(socket, BLOCK));
       await download(peer, 100e6);
       const before = process.resourceUsage().minorPageFault;
       await download(peer, 200e6);
