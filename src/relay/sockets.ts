@@ -25,11 +25,12 @@ export function whenWritten(socket: Socket | undefined, callback: () => void): v
   else socket.write(NOTHING, () => callback());
 }
 
-/** Closes a socket as a program does: what was written still leaves, a FIN behind it. */
+/**
+ * Closes a socket as a program does: what was written still leaves, a FIN behind it. The FIN is sent before the socket is closed: a close
+ * alone would be a RST if the peer had sent something that is not read yet, which a program that closed before it came has not seen.
+ */
 export function closeSocket(socket: Socket | undefined): void {
-  // Where nothing waits, closing sends the FIN by itself. Ending first would be a system call more, and takes as long again.
-  if (socket?.writableLength === 0 && socket.writable) socket.destroy();
-  else socket?.destroySoon();
+  socket?.destroySoon();
 }
 
 /**

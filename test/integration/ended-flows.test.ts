@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import net from "node:net";
 import { dirname } from "node:path";
 import { install, reset, uninstall, withFaults } from "faultcore";
@@ -11,6 +12,38 @@ import { runtime, until } from "../helpers/runtime.ts";
 beforeAll(() => install({ steer: "always" }));
 afterEach(() => reset());
 afterAll(() => uninstall());
+
+describe("flows that the program has closed", () => {
+  // A close of the relay's with the answer unread would be a RST and nothing else: the peer then gets ECONNRESET where it gets an end.
+  it("reach the peer as a FIN, also when its answer is on the way", async () => {
+    const outcomes = new Set<string>();
+    const server = net.createServer((socket) => {
+      let seen = "";
+      socket.on("data", (data) => {
+        seen += "data ";
+        socket.write(data);
+      });
+      socket.on("end", () => (seen += "end"));
+      socket.on("error", (error: NodeJS.ErrnoException) => (seen += error.code));
+      socket.on("close", () => {
+        outcomes.add(seen);
+        server.emit("over");
+      });
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as net.AddressInfo;
+    for (let n = 0; n < 300; n += 1) {
+      const over = once(server, "over");
+      const socket = net.connect(port, "127.0.0.1");
+      await once(socket, "connect");
+      socket.end("last");
+      socket.on("error", () => {}).write("too late");
+      await over;
+    }
+    server.close();
+    expect([...outcomes]).toEqual(["data end"]);
+  });
+});
 
 describe("flows that a fault has ended", () => {
   it("two hundred flows that fail, go silent or are over budget leave no row behind", async () => {
