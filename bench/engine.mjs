@@ -4,7 +4,7 @@
 // serialised, sent, recovered where it was lost, acknowledged, and released. CPU time of the whole process is counted, garbage collection
 // included, so that other programs on the machine take nothing away. Every figure is the median of several runs; nothing here passes or
 // fails.
-import { DirectionEngine } from "../dist/engine/direction.js";
+import { DirectionEngine } from "../build/engine/direction.js";
 
 const quick = process.argv.includes("--quick");
 const RUNS = quick ? 3 : 11;

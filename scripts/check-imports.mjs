@@ -24,7 +24,7 @@ const TABLE = {
   index: ["runtime", "errors", "policy", "scope", "types:engine", "types:report"],
   register: ["runtime"],
   // The public API: index, its errors, and the module that `run` preloads.
-  cli: ["index", "errors", "register"],
+  cli: ["internal", "index", "errors", "register"],
   // Helpers for test runners stand on the public API, and know the names of faults.
   testing: ["index", "errors", "internal", "engine"],
 };

@@ -3,11 +3,12 @@
 import { Command, CommanderError } from "commander";
 import { readFileSync } from "node:fs";
 import { FaultcoreError } from "../errors.ts";
+import { packageFile } from "../internal/package-files.ts";
 import { runCommand } from "./commands/run.ts";
 
 const USAGE_EXIT_CODE = 2;
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(packageFile("../package.json"), "utf8")) as { version: string };
 
 const program = new Command("faultcore")
   .description("See how a program behaves on a bad network, without changing it.")

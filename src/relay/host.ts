@@ -7,6 +7,7 @@
 import { MessageChannel, Worker, receiveMessageOnPort } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import { clockNs } from "../internal/clock.ts";
+import { packageFile } from "../internal/package-files.ts";
 import { sleep } from "../internal/sleep.ts";
 import { FaultcoreError } from "../errors.ts";
 import type { PolicyTable } from "../table/table.ts";
@@ -54,7 +55,7 @@ export class RelayHost {
     let worker: Worker;
     try {
       // The program's own --import and --require must not run in the relay: hence an empty NODE_OPTIONS and no execArgv.
-      worker = new Worker(new URL("./worker.js", import.meta.url), {
+      worker = new Worker(packageFile("relay/worker.js"), {
         name: "faultcore-relay",
         workerData: init,
         transferList: [port2],

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
-import { dist, fixture, jsonLines, start } from "../helpers/programs.ts";
+import { build, dist, fixture, jsonLines, start } from "../helpers/programs.ts";
 import type { Ended } from "../helpers/programs.ts";
 import { findNodes } from "../parity/nodes.ts";
 
@@ -45,7 +45,7 @@ for (const { path, major, version } of found) {
     });
 
     it("lets the relay read into buffers of its own", async () => {
-      const [seen] = jsonLines<unknown>(await run(path, [fixture("reads-into"), dist("relay/landing.js")]));
+      const [seen] = jsonLines<unknown>(await run(path, [fixture("reads-into"), build("relay/landing.js")]));
       expect(seen).toEqual({ accepted: true, connected: true });
     });
 

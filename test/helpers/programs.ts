@@ -37,6 +37,11 @@ export function fixture(name: string): string {
   return fileURLToPath(new URL(`../fixtures/programs/${name.includes(".") ? name : `${name}.mjs`}`, import.meta.url));
 }
 
+/** The path of a compiled module, as the tests of single modules need it. */
+export function build(path: string): string {
+  return fileURLToPath(new URL(`../../build/${path}`, import.meta.url));
+}
+
 /** The path of a file of the built package. */
 export function dist(path: string): string {
   return fileURLToPath(new URL(`../../dist/${path}`, import.meta.url));

@@ -1,13 +1,16 @@
 /** The inside of the built package, for tests that break it: its runtime, its relay. And a wait for a condition. */
+import net from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 
 const POLL_MS = 5;
+const kRuntime: unique symbol = Symbol.for("faultcore.runtime") as never;
 
-/** The runtime of this thread: of the same copy of the package that `import "faultcore"` gives. */
+/** The runtime of this thread: the one that `import "faultcore"` uses. */
 export async function runtime(): Promise<Runtime> {
-  const built = (await import(new URL("../../dist/runtime/instance.js", import.meta.url).href)) as { getRuntime(): Runtime };
-  return built.getRuntime();
+  await import("faultcore");
+  const anchor = net.Socket.prototype as { [kRuntime]?: Runtime };
+  return anchor[kRuntime]!;
 }
 
 /** Resolves when the condition holds; fails, naming it, when it does not within the time. */

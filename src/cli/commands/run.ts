@@ -4,6 +4,7 @@ import { constants } from "node:os";
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
 import { FaultcoreError, checkPolicy, loadPolicies, runSeed } from "../../index.ts";
+import { packageFile } from "../../internal/package-files.ts";
 
 export interface RunOptions {
   /** Undefined: only presets can be applied. */
@@ -45,7 +46,7 @@ export async function runCommand(options: RunOptions): Promise<void> {
 
 function withRegister(nodeOptions: string | undefined): string {
   // A URL has no spaces, so it needs no quotes.
-  const option = `--import=${new URL("../../register.js", import.meta.url).href}`;
+  const option = `--import=${packageFile("register.js").href}`;
   if (nodeOptions === undefined || nodeOptions.trim() === "") return option;
   return nodeOptions.includes(option) ? nodeOptions : `${nodeOptions} ${option}`;
 }
