@@ -28,3 +28,17 @@ export type FaultName = keyof typeof FAULT_IDS;
 
 /** What events can be due to: a fault, or the option of a scope that resets connections. */
 export type CauseName = FaultName | "existing_connections";
+
+/** Causes by their numbers; 0 is what is no fault. */
+export const CAUSES: ReadonlyMap<number, CauseName> = new Map<number, CauseName>([
+  [0, "existing_connections"],
+  ...Object.entries(FAULT_IDS).map(([fault, id]): [number, CauseName] => [id, fault as FaultName]),
+]);
+
+/** A map: V8 reads properties by changing names ten times slower. */
+const NUMBERS: ReadonlyMap<CauseName, number> = new Map([...CAUSES].map(([id, cause]) => [cause, id]));
+
+/** The number of a cause. */
+export function causeNumber(cause: CauseName): number {
+  return NUMBERS.get(cause) ?? 0;
+}

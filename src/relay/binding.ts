@@ -10,7 +10,7 @@ import { judgeTargets } from "../policy/targets.ts";
 import type { CompiledPolicy, TargetDecision } from "../policy/types.ts";
 import type { Binding } from "../table/flows.ts";
 import { ScopeMeasures } from "../table/measures.ts";
-import { countScope, readScope } from "../table/scopes.ts";
+import { countFlow, readScope } from "../table/scopes.ts";
 import type { ScopeRow } from "../table/scopes.ts";
 import type { RelayContext } from "./context.ts";
 import type { DialMessage } from "./protocol.ts";
@@ -122,7 +122,7 @@ function judge(context: RelayContext, binding: Binding, dial: DialMessage, serve
 
 function enter(context: RelayContext, binding: Binding, judged: Judged, bornAtNs: number | undefined): FlowBinding | undefined {
   const { governs, rule } = judged.decision;
-  if (governs) countScope(context.table, binding.scope, "flows");
+  if (governs) countFlow(context.table, binding.scope);
   context.post({ type: "bound", scope: binding.scope, flowHash: binding.flowHash, governs, rule });
   return governs ? new FlowBinding(context, binding, judged, bornAtNs) : undefined;
 }

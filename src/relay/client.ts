@@ -18,14 +18,15 @@ import { RelayHost } from "./host.ts";
 import type { RelayListener, RelayOptions } from "./host.ts";
 import { KnownPolicies } from "./known-policies.ts";
 import { MAX_UNACCEPTED_LEGS } from "./protocol.ts";
-import type { BoundMessage, CloseKind, CountsMessage, DialMessage, FromRelay } from "./protocol.ts";
+import type { BoundMessage, CloseKind, DialMessage, FromRelay } from "./protocol.ts";
 
 /** A relay answers in a millisecond, and a busy one later. */
 const SETTLE_MS = 1000;
 
 export interface ClientListener {
   events(events: readonly FlowEvent[]): void;
-  counted(scope: number, counts: CountsMessage["counts"]): void;
+  /** Events are no longer sent, unless somebody listens. */
+  unheard(): void;
   bound(message: BoundMessage): void;
   released(scope: number): void;
   relayDied(cause: Error | undefined, flows: number): void;
@@ -240,8 +241,8 @@ export class RelayClient implements RelayListener, FlowOwner {
       case "events":
         this.#listener.events(message.events);
         return;
-      case "counts":
-        this.#listener.counted(message.scope, message.counts);
+      case "unheard":
+        this.#listener.unheard();
         return;
       case "bound":
         this.#listener.bound(message);

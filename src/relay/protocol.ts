@@ -3,7 +3,6 @@
  * that messages arrive in order and that the relay can drain those that were sent before something it saw in the table.
  */
 import type { MessagePort } from "node:worker_threads";
-import type { CauseName } from "../engine/registry.ts";
 import type { FlowEvent } from "../engine/types.ts";
 import type { Binding } from "../table/flows.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
@@ -167,11 +166,9 @@ export interface EventsMessage {
   readonly events: readonly FlowEvent[];
 }
 
-/** Decisions that were not sent: how many of each fault. */
-export interface CountsMessage {
-  readonly type: "counts";
-  readonly scope: number;
-  readonly counts: readonly (readonly [fault: CauseName, count: number])[];
+/** Decisions are counted in the table and no longer sent: asks, now and then, whether somebody listens to them by now. */
+export interface UnheardMessage {
+  readonly type: "unheard";
 }
 
 /** A flow came under a scope: whether its rules touch it, and which one decided (-1: the policy has none, or none matched). */
@@ -218,7 +215,7 @@ export type FromRelay =
   | DoneMessage
   | StuckMessage
   | EventsMessage
-  | CountsMessage
+  | UnheardMessage
   | BoundMessage
   | ReleasedMessage
   | FlushedMessage

@@ -13,7 +13,7 @@ import type { UseKind } from "../policy/registry.ts";
 import type { ScopeRecord } from "../scope/record.ts";
 import type { Caller, Datagram, DatagramFlow, DatagramPeer, DatagramPort, DatagramRouter } from "../steer/router.ts";
 import { ScopeMeasures } from "../table/measures.ts";
-import { countScope, isLive, readScope } from "../table/scopes.ts";
+import { countFlow, isLive, readScope } from "../table/scopes.ts";
 import { judgeDatagrams, nameFlow, noteSkipped } from "./flow-names.ts";
 import type { Named } from "./flow-names.ts";
 import type { KnownName } from "./host-names.ts";
@@ -73,7 +73,7 @@ export class Datagrams implements DatagramRouter {
     named.info.rule = rule;
     if (!governs || !this.#takesUse(record, named)) return undefined;
     named.used = true;
-    countScope(this.#host.table(), ref, "flows");
+    countFlow(this.#host.table(), ref);
     if (!touchesDatagrams(policy)) return undefined;
     const { flowHash } = named.key;
     const severity = new Severity(policy.faults.schedule, row.anchorNs);

@@ -11,7 +11,7 @@ import { clockNs } from "../internal/clock.ts";
 import { judgeTargets } from "../policy/targets.ts";
 import type { Shield } from "../scope/frames.ts";
 import type { ScopeRecord } from "../scope/record.ts";
-import { countScope } from "../table/scopes.ts";
+import { countFlow } from "../table/scopes.ts";
 import { mayTouch, nameFlow } from "./flow-names.ts";
 import type { FlowTarget, Named } from "./flow-names.ts";
 import { recordLocal } from "./local-events.ts";
@@ -64,7 +64,7 @@ export function dropExisting(record: ScopeRecord, flows: Iterable<ExistingFlow>,
     Object.assign(info, { governs, rule, existing: true });
     const at: Position = { direction: UPLINK, exchange: EXISTING_EXCHANGE, cell: 0, split: 0 };
     const decision = decisionAt(at, clockNs(), 0, "existing_connections", "dropped", 0, "ECONNRESET");
-    countScope(host.table(), record.ref, "flows");
+    countFlow(host.table(), record.ref);
     recordLocal(host, decision, record.ref, key.flowHash);
     flow.drop();
   }

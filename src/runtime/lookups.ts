@@ -14,7 +14,7 @@ import { judgeLookup } from "../policy/targets.ts";
 import type { FlowInfo, ScopeRecord } from "../scope/record.ts";
 import type { Lookup, LookupFate, LookupKind } from "../steer/router.ts";
 import { ScopeMeasures } from "../table/measures.ts";
-import { countScope, readScope } from "../table/scopes.ts";
+import { countFlow, readScope } from "../table/scopes.ts";
 import { HostNames } from "./host-names.ts";
 import { recordLocal } from "./local-events.ts";
 import type { LocalEventHost } from "./local-events.ts";
@@ -73,7 +73,7 @@ export class Lookups {
       info.skipped = 1;
       return undefined;
     }
-    countScope(table, ref, "flows");
+    countFlow(table, ref);
     const severity = new Severity(schedule, row.anchorNs);
     const plan = planLookup(dns, kind, { seed: row.seed, flowHash }, severity, clockNs());
     if (plan.delayNs === 0 && plan.failure === undefined) return undefined;

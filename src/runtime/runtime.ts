@@ -13,7 +13,7 @@ import type { UseKind } from "../policy/registry.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import { RelayClient } from "../relay/client.ts";
 import type { ClientListener } from "../relay/client.ts";
-import type { BoundMessage, CountsMessage } from "../relay/protocol.ts";
+import type { BoundMessage } from "../relay/protocol.ts";
 import { createScopeApi } from "../scope/api.ts";
 import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
@@ -49,7 +49,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   readonly lookups: Lookups = new Lookups(this);
   readonly router: FlowRouter = new FlowRouter(this);
   readonly datagrams: Datagrams = new Datagrams(this);
-  readonly layer: ScopeLayer = createScopeApi({ manager: this.scopes, registry: this.registry });
+  readonly layer: ScopeLayer = createScopeApi({ manager: this.scopes, registry: this.registry, listenersChanged: () => this.unheard() });
   readonly startNs: number = clockNs();
   readonly #inheritance: Inheritance | undefined = readInheritance();
   readonly #records = new Map<number, ScopeRecord>();
@@ -248,12 +248,10 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
       record.addEvent(shown);
       this.layer.publish(shown);
     }
-    this.#client?.host.setHeard(this.layer.heard());
+    this.unheard();
   }
 
-  counted(ref: number, counts: CountsMessage["counts"]): void {
-    const record = this.#record(ref);
-    for (const [fault, count] of counts) record?.addCount(fault, count);
+  unheard(): void {
     this.#client?.host.setHeard(this.layer.heard());
   }
 

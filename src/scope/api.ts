@@ -32,12 +32,18 @@ export interface ScopeLayer {
 }
 
 /** Binds everything to one manager and one registry. The functions of `api` need no `this`. */
-export function createScopeApi({ manager, registry }: { manager: ScopeManager; registry: PolicySource }): ScopeLayer {
+export function createScopeApi(host: {
+  readonly manager: ScopeManager;
+  readonly registry: PolicySource;
+  /** A listener to events was added or removed. */
+  readonly listenersChanged: () => void;
+}): ScopeLayer {
+  const { manager, registry } = host;
   const policies = new Policies(registry);
   const contexts = new ContextStore(policies);
   const faults = new Faults(manager, policies, contexts);
   const effects = new Effects(manager, policies);
-  const feed = new FaultFeed();
+  const feed = new FaultFeed(host.listenersChanged);
 
   const api: ScopeApi = {
     policyContext: (nameOrFields, ...rest: readonly unknown[]) => contexts.context(nameOrFields, rest),

@@ -15,6 +15,12 @@ export class FaultFeed {
   readonly #listeners = new Set<{ readonly listener: FaultListener }>();
   // Held here: channels that nobody holds can be collected, and their subscribers with them.
   readonly #channel = channel("faultcore:event");
+  readonly #changed: () => void;
+
+  /** `changed` is called when a listener was added or removed; subscribers of the channel come and go unseen. */
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
 
   /** Whether anybody listens: else what no report keeps need not be told. */
   get wanted(): boolean {
@@ -41,7 +47,10 @@ export class FaultFeed {
     // An object of its own for each call: the same function may listen twice, and stops once at a time.
     const entry = { listener };
     this.#listeners.add(entry);
-    const stop = (): void => void this.#listeners.delete(entry);
+    this.#changed();
+    const stop = (): void => {
+      if (this.#listeners.delete(entry)) this.#changed();
+    };
     return Object.assign(stop, { [Symbol.dispose]: stop });
   }
 }

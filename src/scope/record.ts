@@ -61,8 +61,9 @@ export interface MeasuredTimes {
 /** What the relays, and the faults on the program's own threads, counted and measured for a scope. */
 export interface RowCounters {
   readonly flows: number;
-  readonly events: number;
   readonly injected: number;
+  /** How many decisions there were, by cause: exact, also of those that were not kept as events. */
+  readonly decisions: ReadonlyMap<string, number>;
   /** How long faults kept what they acted on, by fault. */
   readonly kept: ReadonlyMap<string, MeasuredTimes>;
   /** How late what was due happened. */
@@ -100,8 +101,6 @@ export class ScopeRecord {
   readonly latestBefore: number;
   readonly flows: Map<bigint, FlowInfo> = new Map();
   readonly events: FaultEvent[] = [];
-  /** Exact counts by fault, also of events that were not kept. */
-  readonly counts: Map<string, number> = new Map();
   /** Sockets that were used in the scope but opened before steering began. */
   unsteered = 0;
   /** Uses that the policy left alone because of its `skip` or `times`. */
@@ -165,13 +164,7 @@ export class ScopeRecord {
     this.flows.set(flowHash, flow);
   }
 
-  /** Events that were only counted. */
-  addCount(fault: string, count: number): void {
-    this.counts.set(fault, (this.counts.get(fault) ?? 0) + count);
-  }
-
   addEvent(event: FaultEvent): void {
-    this.addCount(event.fault, 1);
     if (this.events.length < MAX_EVENTS) this.events.push(event);
   }
 }

@@ -1,5 +1,6 @@
 /** What a scope did, as plain data that survives JSON. */
 import { FaultcoreError } from "../errors.ts";
+import { MAX_EVENTS } from "../internal/limits.ts";
 import type { CompiledPolicy } from "../policy/types.ts";
 import { flowReport, ruleText } from "./flow-report.ts";
 import type { FlowReport, RuleReport } from "./flow-report.ts";
@@ -8,7 +9,7 @@ import type { Applicable } from "./policies.ts";
 import type { FaultEvent, MeasuredTimes, RowCounters, ScopeRecord } from "./record.ts";
 
 const NO_TIMES: MeasuredTimes = { count: 0, totalNs: 0, maxNs: 0 };
-const NOTHING_YET: RowCounters = { flows: 0, events: 0, injected: 0, kept: new Map(), lateness: NO_TIMES };
+const NOTHING_YET: RowCounters = { flows: 0, injected: 0, decisions: new Map(), kept: new Map(), lateness: NO_TIMES };
 
 /** The report of one application of a policy. */
 export interface ScopeReport {
@@ -77,11 +78,10 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
   const counters: RowCounters = record === undefined ? NOTHING_YET : host.counters(record);
   const events = record?.events ?? [];
   const flows = [...(record?.flows.values() ?? [])];
-  const counts = record?.counts ?? new Map<string, number>();
+  const { decisions } = counters;
   const eventsOf = new Map<string, number>();
   for (const { target, flow } of events) eventsOf.set(flowName(target, flow), (eventsOf.get(flowName(target, flow)) ?? 0) + 1);
-  // The relay's counter is ahead of us while events are on their way.
-  const recorded = Math.max(counters.events, sum(counts.values()));
+  const recorded = [...decisions.values()].reduce((total, count) => total + count, 0);
   return {
     policy: policy.name,
     scope: record?.id ?? 0,
@@ -90,16 +90,17 @@ export function buildReport(host: ScopeHost, record: ScopeRecord | undefined, { 
     state: record === undefined ? "not started" : record.live ? "live" : "ended",
     injected: counters.injected,
     flows: flows.map((flow) => flowReport(flow, policy, fields, eventsOf.get(flowName(flow.target, flow.ordinal)) ?? 0)),
-    faults: Object.fromEntries([...counts].map(([fault, count]) => [fault, faultReport(fault, count, events, counters.kept.get(fault))])),
+    faults: Object.fromEntries(inOrder(decisions, events).map((fault) => [fault, faultReport(fault, counters, events)])),
     unmatchedRules: (policy.targets ?? [])
       .filter(({ index }) => !flows.some((flow) => flow.rule === index))
       .map(({ index }) => ({ index, text: ruleText(fields, index) })),
-    silentFaults: configuredFaults(policy).filter((fault) => !counts.has(fault)),
+    silentFaults: configuredFaults(policy).filter((fault) => !decisions.has(fault)),
     skipped: record?.skipped ?? 0,
     unsteered: record?.unsteered ?? 0,
     shared: record?.shared ?? false,
     lateness: measuredReport(counters.lateness),
-    events: { recorded, kept: events.length, dropped: sum(counts.values()) - events.length },
+    // The counters are ahead of us while events are on their way; those are not lost.
+    events: { recorded, kept: events.length, dropped: events.length < MAX_EVENTS ? 0 : recorded - events.length },
   };
 }
 
@@ -135,7 +136,14 @@ function measuredReport({ count, totalNs, maxNs }: MeasuredTimes): MeasuredRepor
   return { count, meanMs: count === 0 ? 0 : totalNs / count / 1e6, maxMs: maxNs / 1e6 };
 }
 
-function faultReport(fault: string, count: number, events: readonly FaultEvent[], kept: MeasuredTimes | undefined): FaultReport {
+/** What has acted, in the order of the first events; what acted later than any that was kept stands at the end. */
+function inOrder(decisions: ReadonlyMap<string, number>, events: readonly FaultEvent[]): string[] {
+  const kept = new Set(events.map(({ fault }) => fault));
+  return [...new Set([...kept, ...decisions.keys()])];
+}
+
+function faultReport(fault: string, counters: RowCounters, events: readonly FaultEvent[]): FaultReport {
+  const kept = counters.kept.get(fault);
   const codes: Record<string, number> = {};
   let delayMs = 0;
   let maxDelayMs = 0;
@@ -150,6 +158,7 @@ function faultReport(fault: string, count: number, events: readonly FaultEvent[]
     delayMs += event.delayMs;
     maxDelayMs = Math.max(maxDelayMs, event.delayMs);
   }
+  const count = counters.decisions.get(fault) ?? 0;
   return { count, delayMs, maxDelayMs, held, measured: kept === undefined ? null : measuredReport(kept), codes };
 }
 
@@ -174,10 +183,4 @@ function configuredFaults({ faults }: CompiledPolicy): string[] {
     ["payload_mutation", mutation !== undefined],
   ];
   return configured.filter(([, has]) => has).map(([fault]) => fault);
-}
-
-function sum(numbers: Iterable<number>): number {
-  let total = 0;
-  for (const number of numbers) total += number;
-  return total;
 }

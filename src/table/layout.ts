@@ -5,7 +5,7 @@
  * process-wide activation. Memory that is never touched is never committed, so the full size costs only address space.
  */
 
-export const TABLE_MAGIC = 0x66635434; // "fcT4": changes with the layout, so that two versions of faultcore never share a table
+export const TABLE_MAGIC = 0x66635435; // "fcT5": changes with the layout, so that two versions of faultcore never share a table
 
 /** Scopes that can be open at once. */
 export const MAX_SCOPES = 4096;
@@ -50,13 +50,14 @@ export const S = {
   nextFree: 6,
   /** Counters, added to by the relays. */
   flows: 7,
-  events: 8,
-  injected: 9,
+  injected: 8,
   /** Float64: when the clock of the policy's schedule started, on the common clock. */
   anchor: 10,
   /** `MEASURES` slots of `M`: lateness, then one for each number that a fault may have. */
   measures: 16,
-  words: 80, // 16 + MEASURES * M.words
+  /** `MEASURES` counters: decisions by the number of their cause. */
+  decisions: 80, // 16 + MEASURES * M.words
+  words: 96, // 80 + MEASURES
 } as const;
 
 export const MEASURES = 16;

@@ -3,6 +3,7 @@ import { FaultcoreError } from "../errors.ts";
 import {
   ACTIVATION_BODY_BYTES,
   H,
+  MEASURES,
   S,
   SCOPE_ENDED,
   SCOPE_FREE,
@@ -24,8 +25,9 @@ export interface ScopeRow {
 
 export interface ScopeCounters {
   readonly flows: number;
-  readonly events: number;
   readonly injected: number;
+  /** Decisions by the number of their cause. */
+  readonly decisions: ReadonlyMap<number, number>;
 }
 
 /** Opens a scope and returns its reference, which never names another scope later. */
@@ -44,7 +46,6 @@ export function openScope(table: PolicyTable, row: ScopeRow): number {
     Atomics.store(words, at + S.seedHigh, Number((row.seed >> 32n) & 0xffffffffn) | 0);
     table.floats[(at + S.anchor) >> 1] = row.anchorNs;
     Atomics.store(words, at + S.flows, 0);
-    Atomics.store(words, at + S.events, 0);
     Atomics.store(words, at + S.injected, 0);
     words.fill(0, at + S.measures, at + S.words);
     Atomics.store(words, at + S.generation, odd + 1);
@@ -104,15 +105,27 @@ export function readScope(table: PolicyTable, ref: number): ScopeRow | undefined
   }
 }
 
-/** Adds to a counter of a scope. The row may have ended already: packets decided before its end still count. */
-export function countScope(table: PolicyTable, ref: number, counter: "flows" | "events" | "injected", by = 1): void {
-  Atomics.add(table.words, table.scopeAt(scopeIndex(ref)) + S[counter], by);
+/** Counts a flow of a scope. */
+export function countFlow(table: PolicyTable, ref: number): void {
+  Atomics.add(table.words, table.scopeAt(scopeIndex(ref)) + S.flows, 1);
+}
+
+/** Counts a decision, by the number of its cause. The row may have ended already: what was decided before its end still counts. */
+export function countDecision(table: PolicyTable, ref: number, cause: number, injected: boolean): void {
+  const at = table.scopeAt(scopeIndex(ref));
+  Atomics.add(table.words, at + S.decisions + cause, 1);
+  if (injected) Atomics.add(table.words, at + S.injected, 1);
 }
 
 export function scopeCounters(table: PolicyTable, ref: number): ScopeCounters {
   const at = table.scopeAt(scopeIndex(ref));
   const read = (word: number): number => Atomics.load(table.words, at + word) >>> 0;
-  return { flows: read(S.flows), events: read(S.events), injected: read(S.injected) };
+  const decisions = new Map<number, number>();
+  for (let cause = 0; cause < MEASURES; cause++) {
+    const count = read(S.decisions + cause);
+    if (count > 0) decisions.set(cause, count);
+  }
+  return { flows: read(S.flows), injected: read(S.injected), decisions };
 }
 
 /** Makes a scope the process-wide activation (0: none). `bytes` is the serialised policy, for threads that have not seen it. */

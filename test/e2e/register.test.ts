@@ -85,6 +85,7 @@ it("Threads share one table: an activation governs all of them, a scope only its
     "worker without an activation": "connected",
     "worker under the main thread's activation": "ECONNREFUSED",
     "main under its activation": "ECONNREFUSED",
+    "errors in the report, of both threads": 2,
     "worker after an update": "connected",
     "worker after the activation": "connected",
     "worker in its own scope": "ECONNREFUSED",

@@ -15,7 +15,9 @@ export class FakeHost implements ScopeHost {
   readonly ended: ScopeRecord[] = [];
   readonly aborted: ScopeRecord[] = [];
   readonly activations: (string | undefined)[] = [];
+  readonly #decisions = new Map<ScopeRecord, Map<string, number>>();
   drained = 0;
+  listenersChanged = 0;
   seed = 7n;
   injected = 0;
 
@@ -39,6 +41,13 @@ export class FakeHost implements ScopeHost {
     this.drained++;
   }
 
+  /** An event as the relay tells of one: it is counted too. */
+  decided(record: ScopeRecord, made: FaultEvent): void {
+    const decisions = this.#decisions.get(record) ?? new Map<string, number>();
+    this.#decisions.set(record, decisions.set(made.fault, (decisions.get(made.fault) ?? 0) + 1));
+    record.addEvent(made);
+  }
+
   abort(record: ScopeRecord): void {
     this.aborted.push(record);
   }
@@ -60,8 +69,8 @@ export class FakeHost implements ScopeHost {
   counters(record: ScopeRecord): RowCounters {
     return {
       flows: record.flows.size,
-      events: record.events.length,
       injected: this.injected,
+      decisions: this.#decisions.get(record) ?? new Map(),
       kept: new Map(),
       lateness: { count: 0, totalNs: 0, maxNs: 0 },
     };
@@ -81,7 +90,7 @@ export function makeLayer(): Layer {
   const registry = new PolicyRegistry();
   const host = new FakeHost(registry);
   const manager = new ScopeManager(host);
-  const { api, publish, openContexts } = createScopeApi({ manager, registry });
+  const { api, publish, openContexts } = createScopeApi({ manager, registry, listenersChanged: () => host.listenersChanged++ });
   registry.register("slow", { latency: "50ms" });
   registry.register("lossy", { packet_loss: "1%" });
   const expectQuiet = (): void => {

@@ -29,9 +29,9 @@ describe("a report", () => {
       const flow = { hostname: undefined, address: "127.0.0.1", port: 4000 };
       record.flows.set(1n, { ...flow, target: "127.0.0.1:#0", ordinal: 0, governs: true, rule: 0 });
       record.flows.set(2n, { ...flow, target: "192.0.2.1:80", ordinal: 0, hostname: "other.example", governs: false, rule: -1 });
-      record.addEvent(event());
-      record.addEvent(event({ delayMs: 60 }));
-      record.addEvent(event({ fault: "timeout", code: "ETIMEDOUT", delayMs: Infinity }));
+      host.decided(record, event());
+      host.decided(record, event({ delayMs: 60 }));
+      host.decided(record, event({ fault: "timeout", code: "ETIMEDOUT", delayMs: Infinity }));
       record.unsteered = 2;
       host.injected = 3;
     });
@@ -57,7 +57,7 @@ describe("a report", () => {
   it("counts events that were not kept", () => {
     const scope = layer.faultScope("slow");
     scope.run(() => {
-      for (let n = 0; n < 10_002; n++) layer.host.begun[0]?.addEvent(event());
+      for (let n = 0; n < 10_002; n++) layer.host.decided(layer.host.begun[0]!, event());
     });
     expect(scope.report().events).toEqual({ recorded: 10_002, kept: 10_000, dropped: 2 });
     expect(scope.report().faults["latency"]?.count).toBe(10_002);
@@ -89,6 +89,7 @@ describe("onFault", () => {
     stop();
     publish(event({ bytes: 3 }));
     expect(heard).toEqual([1, 2, 20]);
+    expect(layer.host.listenersChanged).toBe(4);
   });
 
   it("publishes on the diagnostics channel", () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { H, MAX_SCOPES, S } from "../../../src/table/layout.ts";
+import { H, MAX_SCOPES, MEASURES, S, scopeIndex } from "../../../src/table/layout.ts";
 import {
   activationRef,
-  countScope,
+  countDecision,
+  countFlow,
   endScope,
   freeScope,
   isLive,
@@ -117,10 +118,27 @@ describe("scope rows", () => {
   it("count for relays also after the end, until they are given back", () => {
     const table = PolicyTable.create(1);
     const ref = openScope(table, row);
-    countScope(table, ref, "flows");
+    countFlow(table, ref);
+    countDecision(table, ref, 0, true);
     endScope(table, ref);
-    countScope(table, ref, "events", 5);
-    expect(scopeCounters(table, ref)).toEqual({ flows: 1, events: 5, injected: 0 });
+    countDecision(table, ref, 15, true);
+    countDecision(table, ref, 15, false);
+    const decisions = new Map([
+      [0, 1],
+      [15, 2],
+    ]);
+    expect(scopeCounters(table, ref)).toEqual({ flows: 1, injected: 2, decisions });
+  });
+
+  it("begin at nothing where another scope had the row", () => {
+    const table = PolicyTable.create(1);
+    const first = openScope(table, row);
+    for (let cause = 0; cause < MEASURES; cause++) countDecision(table, first, cause, true);
+    endScope(table, first);
+    freeScope(table, first);
+    const second = openScope(table, row);
+    expect(scopeIndex(second)).toBe(scopeIndex(first));
+    expect(scopeCounters(table, second)).toEqual({ flows: 0, injected: 0, decisions: new Map() });
   });
 });
 
