@@ -29,6 +29,13 @@ program
     await runCommand({ ...options, policies: options.policies, command });
   });
 
+// Whoever read our output may have gone (`faultcore run --help | head -1`). The command that was started is not concerned.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
 try {
   // `main()` without top-level await: see docs/adr/0003-esm-with-a-commonjs-entry.md.
   program.parseAsync().catch(refuse);

@@ -74,6 +74,15 @@ describe.concurrent("faultcore run passes through", () => {
     expect(ended).toMatchObject({ code: 0, signal: null });
   });
 
+  it("its exit code also when nobody reads what faultcore itself says", async () => {
+    const unread = cli(["run", ...slow(fixture("endings"), "exit", "23")]);
+    unread.child.stderr!.destroy();
+    expect(await unread.ended).toMatchObject({ code: 23 });
+    const help = cli(["run", "--help"]);
+    help.child.stdout!.destroy();
+    expect(await help.ended).toMatchObject({ code: 0, stderr: "" });
+  });
+
   it("arguments, also those that look like its own options", async () => {
     const args = ["--policy", "x", "--seed", "--", "a b", "", "*"];
     expect(jsonLines(await run(slow(fixture("endings"), "argv", ...args)))).toEqual([args]);
