@@ -19,7 +19,7 @@ import type { ScopeLayer } from "../scope/api.ts";
 import { ScopeManager } from "../scope/manager.ts";
 import type { ScopeHost } from "../scope/manager.ts";
 import type { RowCounters, ScopeRecord } from "../scope/record.ts";
-import { activationRef, endScope, freeScope, openScope, setActivation } from "../table/scopes.ts";
+import { activationRef, endScope, freeScope, hasActivation, openScope, setActivation } from "../table/scopes.ts";
 import { PolicyTable } from "../table/table.ts";
 import { Datagrams } from "./datagram-router.ts";
 import type { DatagramHost } from "./datagram-router.ts";
@@ -158,7 +158,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     if (this.#patched === undefined) return false;
     if (this.scopes.liveCount() > 0) return true;
     if (this.#client !== undefined && this.#client.openFlows > 0) return true;
-    return this.#table !== undefined && activationRef(this.#table) !== 0;
+    return this.#table !== undefined && hasActivation(this.#table);
   }
 
   // ── scopes ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,9 +20,16 @@ export function patchAgents(patches: Patches, router: Router): void {
   const callers = new WeakMap<ClientRequest, Here>();
 
   patches.replace(prototype, "addRequest", (original) => {
-    return function addRequest(this: AgentInternals, request: ClientRequest, ...rest: unknown[]): unknown {
+    // The parameters of the original, and no list of them: this is called for every request of the process.
+    return function addRequest(
+      this: AgentInternals,
+      request: ClientRequest,
+      options: unknown,
+      port: unknown,
+      localAddress: unknown,
+    ): unknown {
       if (router.isBusy()) callers.set(request, router.here());
-      return original.call(this, request, ...rest);
+      return original.call(this, request, options, port, localAddress);
     };
   });
   patches.replace(prototype, "createSocket", (original) => {

@@ -147,6 +147,14 @@ export function setActivation(table: PolicyTable, ref: number, bytes: Uint8Array
   });
 }
 
+/**
+ * Whether there is one. Read like an ordinary number, without the order that `Atomics` keeps between threads: V8 makes that a call, and every
+ * write of the process asks. What another thread has stored is seen by the next read anyway.
+ */
+export function hasActivation(table: PolicyTable): boolean {
+  return table.words[H.activation] !== 0;
+}
+
 export function activationRef(table: PolicyTable): number {
   return Atomics.load(table.words, H.activation);
 }
