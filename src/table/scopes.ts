@@ -10,6 +10,7 @@ import {
   SCOPE_LIVE,
   isNullEpoch,
   sameEpoch,
+  sameRow,
   scopeIndex,
   scopeRef,
 } from "./layout.ts";
@@ -110,9 +111,13 @@ export function countFlow(table: PolicyTable, ref: number): void {
   Atomics.add(table.words, table.scopeAt(scopeIndex(ref)) + S.flows, 1);
 }
 
-/** Counts a decision, by the number of its cause. The row may have ended already: what was decided before its end still counts. */
+/**
+ * Counts a decision, by the number of its cause. The scope may have ended already: what was decided before its end still counts, for as long as
+ * it has its row.
+ */
 export function countDecision(table: PolicyTable, ref: number, cause: number, injected: boolean): void {
   const at = table.scopeAt(scopeIndex(ref));
+  if (!sameRow(ref, Atomics.load(table.words, at + S.generation))) return;
   Atomics.add(table.words, at + S.decisions + cause, 1);
   if (injected) Atomics.add(table.words, at + S.injected, 1);
 }

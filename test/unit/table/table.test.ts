@@ -130,7 +130,7 @@ describe("scope rows", () => {
     expect(scopeCounters(table, ref)).toEqual({ flows: 1, injected: 2, decisions });
   });
 
-  it("begin at nothing where another scope had the row", () => {
+  it("begin at nothing where another scope had the row, and stay there", () => {
     const table = PolicyTable.create(1);
     const first = openScope(table, row);
     for (let cause = 0; cause < MEASURES; cause++) countDecision(table, first, cause, true);
@@ -138,6 +138,7 @@ describe("scope rows", () => {
     freeScope(table, first);
     const second = openScope(table, row);
     expect(scopeIndex(second)).toBe(scopeIndex(first));
+    countDecision(table, first, 1, true);
     expect(scopeCounters(table, second)).toEqual({ flows: 0, injected: 0, decisions: new Map() });
   });
 });
