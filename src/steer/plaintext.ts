@@ -23,11 +23,9 @@ interface Chunk {
 
 type Done = (error?: Error | null) => void;
 
-type Write = [several: boolean, data: unknown, encoding: BufferEncoding, done: Done];
-
 interface SocketInternals extends Socket {
   /** Where everything that is written comes by, in order, one at a time; again after the connect, if it came before. */
-  _writeGeneric(...write: Write): void;
+  _writeGeneric(several: boolean, data: unknown, encoding: BufferEncoding, done: Done): void;
 }
 
 /** To be called before `write` is patched: what is held back is no use of the flow. */
@@ -35,48 +33,43 @@ export function patchPlaintext(patches: Patches, router: Router): void {
   const prototype = net.Socket.prototype as SocketInternals;
   const { write, _writeGeneric: writeGeneric } = prototype;
 
-  // What has closures stands in functions of its own: V8 would allocate for them in every write of the process, also where nothing is done.
   patches.replace(prototype, "_writeGeneric", (original) => {
-    const writeSteered = (socket: SocketInternals, steered: Steered, ...[several, data, encoding, done]: Write): void => {
-      noteFrontWrite(socket, steered);
-      const plaintext = isTls(socket) ? steered.flow.plaintext() : undefined;
-      if (plaintext === undefined) {
-        original.call(socket, several, data, encoding, done);
-        return;
-      }
-      // What is held back is written like anything else, behind what is under way: the handle takes one write at a time.
-      const wake = (bytes: Uint8Array): void => {
+    // Closures are made elsewhere, here and below: for one inside, V8 would allocate in every write of the process, also where nothing is done.
+    const wakeOf =
+      (socket: Socket, steered: Steered) =>
+      (bytes: Uint8Array): void => {
         steered.heldBack = bytes;
         if (socket.writable) write.call(socket, Buffer.alloc(0));
       };
-      const held = steered.heldBack;
-      steered.heldBack = undefined;
-      const bytes = plaintext.pass(UPLINK, bytesOf(several, data, encoding), wake);
-      original.call(socket, false, held === undefined ? bytes : Buffer.concat([held, bytes]), "buffer" as BufferEncoding, done);
-    };
     return function (this: SocketInternals, several: boolean, data: unknown, encoding: BufferEncoding, done: Done): void {
       const steered = router.isBusy() && !this.connecting ? steeredOf(this) : undefined;
-      if (steered === undefined) original.call(this, several, data, encoding, done);
-      else writeSteered(this, steered, several, data, encoding, done);
+      if (steered !== undefined) noteFrontWrite(this, steered);
+      const plaintext = steered !== undefined && isTls(this) ? steered.flow.plaintext() : undefined;
+      if (steered === undefined || plaintext === undefined) {
+        original.call(this, several, data, encoding, done);
+        return;
+      }
+      // What is held back is written like anything else, behind what is under way: the handle takes one write at a time.
+      const held = steered.heldBack;
+      steered.heldBack = undefined;
+      const bytes = plaintext.pass(UPLINK, bytesOf(several, data, encoding), wakeOf(this, steered));
+      original.call(this, false, held === undefined ? bytes : Buffer.concat([held, bytes]), "buffer" as BufferEncoding, done);
     };
   });
 
   patches.replace(prototype, "_final", (original) => {
-    const endSteered = (socket: Socket, steered: Steered, done: Done): void => {
-      const plaintext = isTls(socket) ? steered.flow.plaintext() : undefined;
-      const held = steered.heldBack;
+    const endOf = (socket: Socket, done: Done) => (): void => original.call(socket, done);
+    return function (this: Socket, done: Done): void {
+      const steered = router.isBusy() && !this.connecting ? steeredOf(this) : undefined;
+      const plaintext = steered !== undefined && isTls(this) ? steered.flow.plaintext() : undefined;
+      const held = steered?.heldBack;
       if (plaintext === undefined && held === undefined) {
-        original.call(socket, done);
+        original.call(this, done);
         return;
       }
       const rest = Buffer.concat([held ?? Buffer.alloc(0), plaintext?.end(UPLINK) ?? Buffer.alloc(0)]);
-      if (rest.length === 0 || socket.destroyed) original.call(socket, done);
-      else writeGeneric.call(socket as SocketInternals, false, rest, "buffer" as BufferEncoding, () => original.call(socket, done));
-    };
-    return function (this: Socket, done: Done): void {
-      const steered = router.isBusy() && !this.connecting ? steeredOf(this) : undefined;
-      if (steered === undefined) original.call(this, done);
-      else endSteered(this, steered, done);
+      if (rest.length === 0 || this.destroyed) original.call(this, done);
+      else writeGeneric.call(this as SocketInternals, false, rest, "buffer" as BufferEncoding, endOf(this, done));
     };
   });
 }
