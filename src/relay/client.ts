@@ -25,8 +25,8 @@ const SETTLE_MS = 1000;
 
 export interface ClientListener {
   events(events: readonly FlowEvent[]): void;
-  /** Events are no longer sent, unless somebody listens. */
-  unheard(): void;
+  /** The relay no longer sends events: tells it whether somebody listens to them. */
+  setHeard(): void;
   bound(message: BoundMessage): void;
   released(scope: number): void;
   relayDied(cause: Error | undefined, flows: number): void;
@@ -242,7 +242,7 @@ export class RelayClient implements RelayListener, FlowOwner {
         this.#listener.events(message.events);
         return;
       case "unheard":
-        this.#listener.unheard();
+        this.#listener.setHeard();
         return;
       case "bound":
         this.#listener.bound(message);

@@ -49,7 +49,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
   readonly lookups: Lookups = new Lookups(this);
   readonly router: FlowRouter = new FlowRouter(this);
   readonly datagrams: Datagrams = new Datagrams(this);
-  readonly layer: ScopeLayer = createScopeApi({ manager: this.scopes, registry: this.registry, listenersChanged: () => this.unheard() });
+  readonly layer: ScopeLayer = createScopeApi({ manager: this.scopes, registry: this.registry, listenersChanged: () => this.setHeard() });
   readonly startNs: number = clockNs();
   readonly #inheritance: Inheritance | undefined = readInheritance();
   readonly #records = new Map<number, ScopeRecord>();
@@ -174,7 +174,7 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
     this.#patched?.late.complete();
     const client = this.client();
     client.start();
-    client.host.setHeard(this.layer.heard());
+    this.setHeard();
     const policyId = client.policies.use(policy);
     try {
       return openScope(this.table(), { policyId, ordinal, seed, anchorNs: this.#anchorNs(policy) });
@@ -248,10 +248,10 @@ export class Runtime implements ScopeHost, RouterHost, DatagramHost, ClientListe
       record.addEvent(shown);
       this.layer.publish(shown);
     }
-    this.unheard();
+    this.setHeard();
   }
 
-  unheard(): void {
+  setHeard(): void {
     this.#client?.host.setHeard(this.layer.heard());
   }
 
