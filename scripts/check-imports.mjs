@@ -23,7 +23,7 @@ const TABLE = {
   runtime: ["internal", "errors", "engine", "policy", "table", "scope", "relay", "local", "steer", "record", "report"],
   index: ["runtime", "errors", "policy", "scope", "types:engine", "types:report"],
   register: ["runtime"],
-  // The public API: index, its errors, and the module that `run` preloads.
+  // The public API: index, its errors, and the module that `run` preloads; and where the files of the package are.
   cli: ["internal", "index", "errors", "register"],
   // Helpers for test runners stand on the public API, and know the names of faults.
   testing: ["index", "errors", "internal", "engine"],

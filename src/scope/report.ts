@@ -138,8 +138,7 @@ function measuredReport({ count, totalNs, maxNs }: MeasuredTimes): MeasuredRepor
 
 /** What has acted, in the order of the first events; what acted later than any that was kept stands at the end. */
 function inOrder(decisions: ReadonlyMap<string, number>, events: readonly FaultEvent[]): string[] {
-  const kept = new Set(events.map(({ fault }) => fault));
-  return [...new Set([...kept, ...decisions.keys()])];
+  return [...new Set([...events.map(({ fault }) => fault), ...decisions.keys()])];
 }
 
 function faultReport(fault: string, counters: RowCounters, events: readonly FaultEvent[]): FaultReport {
