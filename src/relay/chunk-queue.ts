@@ -3,8 +3,8 @@
  *
  * Owns: chunks, and when their buffers may be read into again. Never: when bytes leave. Invariant: bytes leave in the order in which they came.
  */
-import type { Socket } from "node:net";
-import type { Landing } from "./landing.ts";
+import type { Landing } from "./sockets/landing.ts";
+import type { RelaySocket } from "./sockets/socket.ts";
 
 /** A chunk in a buffer that is used again, and how many bytes the socket was given up to its end. */
 interface Lent {
@@ -15,7 +15,7 @@ interface Lent {
 export class ChunkQueue {
   /** Bytes taken in and not yet handed on. */
   bytes = 0;
-  sink: Socket | undefined;
+  sink: RelaySocket | undefined;
   readonly #landing: Landing;
   readonly #chunks: Buffer[] = [];
   #firstChunk = 0;
@@ -32,7 +32,7 @@ export class ChunkQueue {
 
   /** Bytes that wait in the sink. */
   get unwritten(): number {
-    return this.sink?.writableLength ?? 0;
+    return this.sink?.unwritten ?? 0;
   }
 
   /** Holds a chunk. */
@@ -44,8 +44,7 @@ export class ChunkQueue {
 
   /** Hands on a chunk that nothing is held before. */
   pass(chunk: Buffer): void {
-    const { sink } = this;
-    if (sink?.writable === true) sink.write(chunk);
+    this.sink?.write(chunk);
     this.#given += chunk.length;
     this.noteWritten();
     if (chunk !== this.#landing.lending) return;
@@ -56,10 +55,9 @@ export class ChunkQueue {
 
   /** Hands on so many of the bytes that are held. */
   release(bytes: number): void {
-    const { sink } = this;
+    const pieces: Buffer[] = [];
     let left = bytes;
     this.bytes -= bytes;
-    sink?.cork();
     while (left > 0) {
       const chunk = this.#chunks[this.#firstChunk] as Buffer;
       const available = chunk.length - this.#firstOffset;
@@ -67,11 +65,11 @@ export class ChunkQueue {
       const piece = take === chunk.length ? chunk : chunk.subarray(this.#firstOffset, this.#firstOffset + take);
       left -= take;
       this.#given += take;
-      if (sink?.writable === true) sink.write(piece);
+      pieces.push(piece);
       if (take < available) this.#firstOffset += take;
       else this.#dropFirst(chunk);
     }
-    sink?.uncork();
+    this.sink?.writeAll(pieces);
     this.noteWritten();
     if (this.#firstChunk <= 1024 && this.#firstChunk < this.#chunks.length) return;
     this.#chunks.splice(0, this.#firstChunk);

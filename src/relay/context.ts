@@ -7,13 +7,15 @@ import type { Binding } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
 import type { DeadlineClock } from "../internal/deadline-clock.ts";
 import type { RelayFlow } from "./flow.ts";
-import type { Landing } from "./landing.ts";
 import type { FromRelay } from "./protocol.ts";
 import type { RoundTrips } from "./round-trips.ts";
+import type { Landing } from "./sockets/landing.ts";
+import type { Network } from "./sockets/socket.ts";
 
 export interface RelayContext {
   readonly table: PolicyTable;
   readonly clock: DeadlineClock;
+  readonly network: Network;
   readonly landing: Landing;
   readonly windowBytes: number;
   readonly roundTrips: RoundTrips;

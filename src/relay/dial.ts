@@ -4,8 +4,6 @@
  * The dial leaves when the first SYN that survives has travelled; the verdict returns one downlink delay after the peer accepted. The
  * leg connects meanwhile; both must be there before the program is told.
  */
-import { Socket } from "node:net";
-import type { TcpNetConnectOpts } from "node:net";
 import { connectTimeoutDecision, planConnect } from "../engine/connect.ts";
 import type { ConnectPlan } from "../engine/connect.ts";
 import { faultBit, measureOne } from "../engine/packet-times.ts";
@@ -18,13 +16,12 @@ import type { RelayContext } from "./context.ts";
 import { RelayFlow } from "./flow.ts";
 import { LEG_WAIT_MS } from "./missing-legs.ts";
 import type { DialMessage, Endpoint } from "./protocol.ts";
-import { errnoOf } from "./sockets.ts";
+import { errnoOf } from "./sockets/errnos.ts";
+import type { RelaySocket } from "./sockets/socket.ts";
 
 const isFailure = ({ code, fault }: Decision): boolean => code !== undefined && (fault === "connection_error" || fault === "timeout");
 
 const LEG_WAIT_NS = LEG_WAIT_MS * 1e6;
-/** Node adds this to the message of an error that the kernel gave at once. */
-const SYNC_ERROR = / - Local \((.*)\)$/;
 
 export class Dial {
   readonly flow: RelayFlow;
@@ -96,7 +93,7 @@ export class Dial {
     else this.#context.clock.schedule(waiter, deadlineNs);
   }
 
-  legArrived(leg: Socket): void {
+  legArrived(leg: RelaySocket): void {
     this.flow.attachLeg(leg);
     this.#complete();
   }
@@ -147,50 +144,37 @@ export class Dial {
   #dial(): void {
     if (this.#over || this.#dialled) return;
     this.#dialled = true;
-    const { address, port, family, localAddress, localPort } = this.#message;
+    const { address, port } = this.#message;
     const dialledNs = this.#context.clock.nowNs();
     this.#measure(this.#faults.there, this.#message.startNs);
-    // Made without options: one that is given some takes Node 20 ten times as long.
-    const peer = new Socket();
-    peer.allowHalfOpen = true;
-    // The relay writes what the program wrote, when it did: Nagle's delay belongs to the program's own socket only.
-    peer.setNoDelay(true);
-    const options: TcpNetConnectOpts = { host: address, port, family, autoSelectFamily: false };
-    if (localAddress !== undefined) options.localAddress = localAddress;
-    if (localPort !== undefined) options.localPort = localPort;
-    peer.connect(options);
+    const peer = this.#context.network.dial(this.#message, {
+      connected: () => {
+        const nowNs = this.#context.clock.nowNs();
+        this.#local = peer.localName();
+        this.#remote = this.#peerName(peer);
+        this.flow.peerConnected(this.#context.roundTrips.note(address, port, nowNs - dialledNs));
+        this.#answer(nowNs, this.#plan?.reportDelayNs ?? 0, () => {
+          this.#peerReady = true;
+          this.#complete();
+        });
+      },
+      failed: (errno, unconnected) => this.#dialFailed(errno, unconnected),
+    });
     this.flow.attachPeer(peer);
-    let connected = false;
-    peer.on("error", (error: NodeJS.ErrnoException) => {
-      if (!connected) this.#dialFailed(error);
-    });
-    peer.once("connect", () => {
-      connected = true;
-      const nowNs = this.#context.clock.nowNs();
-      this.#local = { address: peer.localAddress ?? "", port: peer.localPort ?? 0, family: peer.localFamily ?? "" };
-      this.#remote = this.#peerName(peer);
-      this.flow.peerConnected(this.#context.roundTrips.note(address, port, nowNs - dialledNs));
-      this.#answer(nowNs, this.#plan?.reportDelayNs ?? 0, () => {
-        this.#peerReady = true;
-        this.#complete();
-      });
-    });
   }
 
   /** The peer's name is what was dialled, as the kernel writes it: only IPv4 has one way to write an address, and of that, 0.0.0.0 is none. */
-  #peerName(peer: Socket): Endpoint {
+  #peerName(peer: RelaySocket): Endpoint {
     const { address, port, family } = this.#message;
     if (family === 4 && address !== "0.0.0.0") return { address, port, family: "IPv4" };
-    return { address: peer.remoteAddress ?? "", port: peer.remotePort ?? 0, family: peer.remoteFamily ?? "" };
+    return peer.remoteName();
   }
 
-  #dialFailed(error: NodeJS.ErrnoException): void {
-    const local = SYNC_ERROR.exec(error.message)?.[1];
-    const sync = local !== undefined && this.#message.localPort === undefined;
-    const errno = error.errno ?? errnoOf("ECONNREFUSED");
+  #dialFailed(errno: number, unconnected: string | undefined): void {
+    const sync = unconnected !== undefined && this.#message.localPort === undefined;
     // What the kernel refuses at once never was on the network, so nothing delays the answer.
     const delayNs = sync ? 0 : (this.#plan?.reportDelayNs ?? 0);
-    this.#answer(this.#context.clock.nowNs(), delayNs, () => this.#fail(errno, false, sync, local));
+    this.#answer(this.#context.clock.nowNs(), delayNs, () => this.#fail(errno, false, sync, unconnected));
   }
 
   #complete(): void {

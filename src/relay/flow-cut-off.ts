@@ -4,20 +4,19 @@
  *
  * Never: counts (`flow-limits.ts`), ends a socket (the flow). Invariant: once cut off, a flow stays so until its socket closes.
  */
-import type { Socket } from "node:net";
 import type { Direction } from "../engine/types.ts";
 import type { DeadlineClock } from "../internal/deadline-clock.ts";
 import type { FlowBinding } from "./binding.ts";
 import { FlowLimits } from "./flow-limits.ts";
 import type { Pipe } from "./pipe.ts";
-import { whenWritten } from "./sockets.ts";
+import type { RelaySocket } from "./sockets/socket.ts";
 
 /** What may be cut off. */
 export interface CuttableFlow {
   readonly uplink: Pipe;
   readonly downlink: Pipe;
-  readonly leg: Socket | undefined;
-  readonly peer: Socket | undefined;
+  readonly leg: RelaySocket | undefined;
+  readonly peer: RelaySocket | undefined;
   readonly failed: boolean;
   readonly programClosed: boolean;
   /** Lets go of the current binding if its scope has ended. */
@@ -85,12 +84,12 @@ export class FlowCutOff {
   checkDrained(): void {
     const flow = this.#flow;
     if (!this.#isCut || flow.failed || flow.uplink.held > 0) return;
-    whenWritten(flow.peer, () => {
+    flow.peer?.whenWritten(() => {
       if (flow.programClosed) {
         flow.tearDown();
         return;
       }
-      if (flow.downlink.held === 0) whenWritten(flow.leg, () => this.#limits.drained());
+      if (flow.downlink.held === 0) flow.leg?.whenWritten(() => this.#limits.drained());
     });
   }
 

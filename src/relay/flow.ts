@@ -6,7 +6,6 @@
  * the dial (`dial.ts`). Invariants: the program's leg never ends cleanly unless the peer did; an error that TCP cannot carry is stored
  * in the table before the leg is reset; when both sockets are gone the row is given back, once.
  */
-import type { Socket } from "node:net";
 import type { FlowBinding } from "./binding.ts";
 import { createWaiter } from "../internal/deadline-clock.ts";
 import type { RelayContext } from "./context.ts";
@@ -17,26 +16,26 @@ import { FlowBindings } from "./flow-bindings.ts";
 import { FlowCutOff } from "./flow-cut-off.ts";
 import type { CuttableFlow } from "./flow-cut-off.ts";
 import { FlowStages } from "./flow-stages.ts";
-import { readInto } from "./landing.ts";
 import { endLeg, failLeg, resetLeg } from "./leg-end.ts";
-import { FIN, RESET, endOf } from "./pipe-end.ts";
-import type { PipeEnd } from "./pipe-end.ts";
 import type { PipeOwner } from "./pipe.ts";
 import { Pipe } from "./pipe.ts";
-import type { DialMessage } from "./protocol.ts";
+import type { DialMessage, OptionMessage } from "./protocol.ts";
 import { ReceiveTimeout } from "./receive-timeout.ts";
 import { ServerName } from "./server-name.ts";
-import { closeSocket, errnoOf, resetSocket } from "./sockets.ts";
+import { RESET } from "./sockets/end.ts";
+import type { End } from "./sockets/end.ts";
+import { errnoOf } from "./sockets/errnos.ts";
+import type { RelaySocket, SocketOwner } from "./sockets/socket.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { isTls } from "../table/flows.ts";
 
-export class RelayFlow implements PipeOwner, CuttableFlow {
+export class RelayFlow implements PipeOwner, CuttableFlow, SocketOwner {
   readonly dial: DialMessage;
   readonly #context: RelayContext;
   readonly uplink: Pipe;
   readonly downlink: Pipe;
-  leg: Socket | undefined;
-  peer: Socket | undefined;
+  leg: RelaySocket | undefined;
+  peer: RelaySocket | undefined;
   /** Uplink bytes that came in. */
   uplinkBytes = 0;
   programClosed = false;
@@ -48,6 +47,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
   #done = false;
   #resetsPeer = false;
   #peerRttNs = 0;
+  #keepAlive: OptionMessage["keepAlive"] | undefined;
   readonly #bindings: FlowBindings;
   readonly #serverName: ServerName;
   readonly receiveTimeout: ReceiveTimeout;
@@ -81,43 +81,57 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
   }
 
   /** The program's side of the loopback connection was accepted. */
-  attachLeg(leg: Socket): void {
+  attachLeg(leg: RelaySocket): void {
     this.leg = leg;
     this.uplink.source = leg;
     this.downlink.sink = leg;
-    readInto(leg, this.#context.landing, (chunk) => this.#fromProgram(chunk));
-    leg.on("drain", () => this.downlink.drained());
-    leg.on("end", () => this.#legEnd(FIN));
-    leg.on("error", () => this.#legEnd(RESET));
-    leg.on("close", () => {
-      this.legClosed = true;
-      if (!this.established) this.peer?.destroy();
-      this.#settle();
-    });
-    if (this.failed) resetSocket(leg);
+    leg.owner = this;
+    if (this.failed) leg.reset();
   }
 
   /** The dial has made this socket; its errors before `establish` are the dial's business. */
-  attachPeer(peer: Socket): void {
+  attachPeer(peer: RelaySocket): void {
     this.peer = peer;
     this.#peerClosed = false;
     this.uplink.sink = peer;
     this.downlink.source = peer;
-    peer.on("close", () => {
-      this.#peerClosed = true;
-      this.#settle();
-    });
+    peer.owner = this;
   }
 
   /** The peer accepted: what it says is timestamped from now on, also before the program has heard of it. */
   peerConnected(rttNs: number): void {
-    const peer = this.peer as Socket;
     this.#peerRttNs = rttNs;
     this.current?.start(rttNs);
-    readInto(peer, this.#context.landing, (chunk) => this.#fromPeer(chunk));
-    peer.on("drain", () => this.uplink.drained());
-    peer.on("end", () => this.#peerEnd(FIN));
-    peer.on("error", (error: NodeJS.ErrnoException) => this.#peerEnd(endOf(error)));
+    if (this.#keepAlive !== undefined) this.setKeepAlive(this.#keepAlive);
+    this.peer?.resume();
+  }
+
+  /** What the program wants for the real connection, which may have yet to be made. */
+  setKeepAlive(keepAlive: OptionMessage["keepAlive"]): void {
+    this.#keepAlive = keepAlive;
+    this.peer?.setKeepAlive(keepAlive.enable, keepAlive.delaySeconds);
+  }
+
+  received(socket: RelaySocket, chunk: Buffer): void {
+    if (socket === this.leg) this.#fromProgram(chunk);
+    else this.#fromPeer(chunk);
+  }
+
+  ended(socket: RelaySocket, end: End): void {
+    if (socket === this.leg) this.#legEnd(end);
+    else this.#peerEnd(end);
+  }
+
+  drained(socket: RelaySocket): void {
+    (socket === this.leg ? this.downlink : this.uplink).drained();
+  }
+
+  closed(socket: RelaySocket): void {
+    if (socket === this.leg) {
+      this.legClosed = true;
+      if (!this.established) this.peer?.destroy();
+    } else this.#peerClosed = true;
+    this.#settle();
   }
 
   /** The program is told that it is connected: its bytes may flow. */
@@ -136,7 +150,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
   #fromProgram(chunk: Buffer): void {
     const nowNs = this.#context.clock.nowNs();
     // Who writes on after a failure that it has not read yet gets the reset that TCP would send.
-    if (this.failed) resetSocket(this.leg);
+    if (this.failed) this.leg?.reset();
     const serverName = this.#cutOff.isOver ? undefined : this.#serverName.take(chunk, this.uplinkBytes);
     if (serverName !== undefined && this.#bindings.nameServer(serverName, this.#peerRttNs, nowNs)) this.#rollFirstUse(nowNs);
     let rest = chunk;
@@ -223,10 +237,10 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     this.failed = true;
     this.#context.flushEvents();
     // A leg that has ended already can only be reset.
-    if (this.leg?.writableEnded === true) this.#resetLeg(errnoOf(code), true);
+    if (this.leg?.ended === true) this.#resetLeg(errnoOf(code), true);
     else failLeg(this.leg, this.#context.table, this.dial.flow, errnoOf(code));
     this.leg?.resume();
-    resetSocket(this.peer);
+    this.peer?.reset();
     this.#drop();
   }
 
@@ -280,7 +294,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     if (this.#firstUse?.scope === scope) this.fail(this.#firstUse.errno, true);
   }
 
-  #legEnd(end: PipeEnd): void {
+  #legEnd(end: End): void {
     this.legEnded = true;
     const nowNs = this.#context.clock.nowNs();
     if (this.isCutOff()) {
@@ -290,30 +304,30 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     this.#up.flush(nowNs);
     // A reset may follow a FIN: it reaches the peer behind it.
     if (!this.uplink.end(end, this.current?.up, nowNs) && end.reset) {
-      if (this.uplink.isOver()) resetSocket(this.peer);
+      if (this.uplink.isOver()) this.peer?.reset();
       else this.#resetsPeer = true;
     }
     if (this.programClosed) this.#dropLeg();
   }
 
-  #peerEnd(end: PipeEnd): void {
+  #peerEnd(end: End): void {
     const nowNs = this.#context.clock.nowNs();
     if (this.established) this.#endDownlink(end, nowNs);
     else this.#early.add(end, nowNs);
   }
 
-  #endDownlink(end: PipeEnd, nowNs: number): void {
+  #endDownlink(end: End, nowNs: number): void {
     if (this.isCutOff()) return;
     this.#down.flush(nowNs);
     if (end.reset) this.uplink.destroy();
     if (!this.downlink.end(end, this.current?.down, nowNs) && end.reset) this.#resetLeg(end.errno, false);
   }
 
-  ended(pipe: Pipe, end: PipeEnd): void {
+  pipeEnded(pipe: Pipe, end: End): void {
     this.#context.flushEvents();
     if (pipe === this.uplink) {
-      if (end.reset || this.#resetsPeer) resetSocket(this.peer);
-      else if (this.programClosed) closeSocket(this.peer);
+      if (end.reset || this.#resetsPeer) this.peer?.reset();
+      else if (this.programClosed) this.peer?.close();
       else this.peer?.end();
       return;
     }
@@ -349,7 +363,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     this.failed = true;
     this.#context.flushEvents();
     this.#resetLeg(errno, injected);
-    resetSocket(this.peer);
+    this.peer?.reset();
     this.#drop();
   }
 
@@ -361,8 +375,8 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
 
   tearDown(): void {
     this.failed = true;
-    resetSocket(this.leg);
-    resetSocket(this.peer);
+    this.leg?.reset();
+    this.peer?.reset();
     this.#drop();
     this.#settle();
   }
@@ -390,7 +404,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
     } else if (reset) this.#legEnd(RESET);
     else if (this.legEnded) {
       this.#dropLeg();
-      if (this.uplink.isOver()) closeSocket(this.peer);
+      if (this.uplink.isOver()) this.peer?.close();
     }
     this.#reportStuck();
   }
@@ -404,7 +418,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow {
   /** A reset in place of a FIN: a leg in TIME_WAIT would keep its port from the next connects for a minute. */
   #dropLeg(): void {
     this.downlink.destroy();
-    resetSocket(this.leg);
+    this.leg?.reset();
   }
 
   #settle(): void {

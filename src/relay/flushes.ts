@@ -49,8 +49,8 @@ export class Flushes {
 function isFlushed(flow: RelayFlow, written: number | undefined): boolean {
   const { peer, uplink } = flow;
   if (flow.failed || peer === undefined || peer.destroyed) return true;
-  if (flow.isCutOff()) return !uplink.holdsWithEnd() && peer.writableLength === 0;
+  if (flow.isCutOff()) return !uplink.holdsWithEnd() && peer.unwritten === 0;
   const complete = flow.legClosed || (written === undefined ? flow.legEnded : flow.uplinkBytes >= written);
-  if (!complete || uplink.holdsWithEnd() || peer.writableLength > 0) return false;
+  if (!complete || uplink.holdsWithEnd() || peer.unwritten > 0) return false;
   return !flow.legEnded || uplink.held > 0 || uplink.isOver();
 }

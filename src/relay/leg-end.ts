@@ -1,11 +1,11 @@
 /** The ends of the program's leg. How it ends stands in the table first: TCP alone cannot tell the program's side. */
-import type { Socket } from "node:net";
 import { markGenuineFin, markReset, storeFlowError } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
-import { codeOf, resetSocket } from "./sockets.ts";
+import { codeOf } from "./sockets/errnos.ts";
+import type { RelaySocket } from "./sockets/socket.ts";
 
 /** The peer ended: the only end of file that the program believes. */
-export function endLeg(leg: Socket | undefined, table: PolicyTable, flow: number): void {
+export function endLeg(leg: RelaySocket | undefined, table: PolicyTable, flow: number): void {
   markGenuineFin(table, flow);
   leg?.end();
 }
@@ -14,15 +14,15 @@ export function endLeg(leg: Socket | undefined, table: PolicyTable, flow: number
  * The flow failed with this error (negative errno), which the program reads behind everything that was written to the leg: a reset could
  * overtake that. Without the mark of a genuine end, the program's side takes the end for the error.
  */
-export function failLeg(leg: Socket | undefined, table: PolicyTable, flow: number, errno: number): void {
+export function failLeg(leg: RelaySocket | undefined, table: PolicyTable, flow: number, errno: number): void {
   storeFlowError(table, flow, errno, true);
   markReset(table, flow);
   leg?.end();
 }
 
 /** The flow failed with this error (negative errno), of which only ECONNRESET crosses TCP as itself. */
-export function resetLeg(leg: Socket | undefined, table: PolicyTable, flow: number, errno: number, injected: boolean): void {
+export function resetLeg(leg: RelaySocket | undefined, table: PolicyTable, flow: number, errno: number, injected: boolean): void {
   if (injected || codeOf(errno) !== "ECONNRESET") storeFlowError(table, flow, errno, injected);
   markReset(table, flow);
-  resetSocket(leg);
+  leg?.reset();
 }

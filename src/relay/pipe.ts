@@ -6,13 +6,13 @@
  * Invariants: bytes leave in the order in which they came, once; what one binding decided is never overtaken by the next; reading
  * stops while more than `windowBytes` are held here, wait in the outgoing socket, or are on their way to be acknowledged.
  */
-import type { Socket } from "node:net";
 import type { DirectionEngine } from "../engine/direction.ts";
 import type { DeadlineClock, Waiter } from "../internal/deadline-clock.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { ChunkQueue } from "./chunk-queue.ts";
 import type { RelayContext } from "./context.ts";
-import type { PipeEnd } from "./pipe-end.ts";
+import type { End } from "./sockets/end.ts";
+import type { RelaySocket } from "./sockets/socket.ts";
 
 export interface PipeOwner {
   /** Bytes are about to be handed to the outgoing socket. */
@@ -22,7 +22,7 @@ export interface PipeOwner {
   /** The relay reads again after it had stopped. */
   resumed(pipe: Pipe, nowNs: number): void;
   /** The direction's end has arrived on the other side. */
-  ended(pipe: Pipe, end: PipeEnd): void;
+  pipeEnded(pipe: Pipe, end: End): void;
   /** The engine gave up: retransmission failed for longer than TCP waits. */
   gaveUp(pipe: Pipe, code: string): void;
 }
@@ -43,7 +43,7 @@ const RESUME_SHARE = 31 / 32;
 export class Pipe implements Waiter {
   heapIndex = -1;
   deadlineNs = 0;
-  source: Socket | undefined;
+  source: RelaySocket | undefined;
   readonly #owner: PipeOwner;
   readonly #clock: DeadlineClock;
   readonly #chunks: ChunkQueue;
@@ -51,7 +51,7 @@ export class Pipe implements Waiter {
   /** Bytes that have left, as long as the sender cannot know. */
   #acknowledgements: Acknowledgements | undefined;
   readonly #lanes: Lane[] = [];
-  #end: PipeEnd | undefined;
+  #end: End | undefined;
   #endDone = false;
   #paused = false;
 
@@ -68,7 +68,7 @@ export class Pipe implements Waiter {
   }
 
   /** Where the bytes leave to. */
-  set sink(sink: Socket) {
+  set sink(sink: RelaySocket) {
     this.#chunks.sink = sink;
   }
 
@@ -89,7 +89,7 @@ export class Pipe implements Waiter {
   }
 
   /** Takes the end in: it travels behind the bytes. Returns false when the direction has ended before. */
-  end(end: PipeEnd, engine: DirectionEngine | undefined, nowNs: number): boolean {
+  end(end: End, engine: DirectionEngine | undefined, nowNs: number): boolean {
     if (this.#end !== undefined) return false;
     this.#end = end;
     if (engine !== undefined) {
@@ -173,7 +173,7 @@ export class Pipe implements Waiter {
     const lane = this.#lanes.at(-1);
     if (lane?.engine !== undefined && !lane.aborted && !lane.engine.ended()) return;
     this.#endDone = true;
-    this.#owner.ended(this, this.#end);
+    this.#owner.pipeEnded(this, this.#end);
   }
 
   /** Passes a chunk on at once. */
@@ -205,7 +205,7 @@ export class Pipe implements Waiter {
     }
   }
 
-  /** The outgoing socket has written everything. */
+  /** The outgoing socket has written what had to wait. */
   drained(): void {
     this.#chunks.noteWritten();
     this.#throttle();

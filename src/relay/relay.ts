@@ -5,8 +5,6 @@
  * counts), the program's objects. Invariants: a connection nobody claims is held 2 s at most and gets nothing; events leave before the
  * bytes that they explain.
  */
-import { createServer } from "node:net";
-import type { Server, Socket } from "node:net";
 import { deserialize } from "node:v8";
 import type { SeverityAt } from "../engine/faults/loss.ts";
 import type { SharedLink } from "../engine/shared-link.ts";
@@ -21,15 +19,15 @@ import { Dial } from "./dial.ts";
 import type { RelayFlow } from "./flow.ts";
 import { EventFeed } from "./event-feed.ts";
 import { Flushes } from "./flushes.ts";
-import { Landing } from "./landing.ts";
 import { MissingLegs } from "./missing-legs.ts";
 import { CONTROL } from "./protocol.ts";
 import type { FromRelay, RelayInit, ToRelay } from "./protocol.ts";
 import { RoundTrips } from "./round-trips.ts";
 import { SharedLinks } from "./shared-links.ts";
+import { Landing } from "./sockets/landing.ts";
+import { openNetwork } from "./sockets/network.ts";
+import type { Network, RelaySocket } from "./sockets/socket.ts";
 import { UnclaimedLegs } from "./unclaimed-legs.ts";
-
-const BACKLOG = 4096;
 
 /** How a relay talks to its program: a MessagePort today. */
 export interface Transport {
@@ -42,11 +40,11 @@ export class Relay implements RelayContext {
   readonly table: PolicyTable;
   readonly clock: DeadlineClock;
   readonly landing: Landing = new Landing();
+  readonly network: Network = openNetwork(this.landing);
   readonly windowBytes: number;
   readonly roundTrips: RoundTrips = new RoundTrips();
   readonly #control: Int32Array;
   readonly #transport: Transport;
-  readonly #server: Server;
   readonly #dials = new Map<number, Dial>();
   readonly #claims = new Map<number, Dial>();
   readonly #unclaimed = new UnclaimedLegs();
@@ -72,11 +70,10 @@ export class Relay implements RelayContext {
     this.#transport = transport;
     const isHeard = (): boolean => Atomics.load(this.#control, CONTROL.heard) === 1;
     this.#feed = new EventFeed(table, (message) => this.post(message), isHeard);
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (leg) => this.#accept(leg));
-    this.#server.on("error", () => this.#announce(-1));
-    this.#server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
-      this.#announce((this.#server.address() as { port: number }).port);
-    });
+    this.network.listen(
+      (leg, port) => this.#accept(leg, port),
+      (port) => this.#announce(port),
+    );
   }
 
   #announce(port: number): void {
@@ -91,8 +88,7 @@ export class Relay implements RelayContext {
     if (Atomics.load(this.#control, CONTROL.wantsAccepted) === 1) this.post({ type: "accepted" });
   }
 
-  #accept(leg: Socket): void {
-    const port = leg.remotePort ?? 0;
+  #accept(leg: RelaySocket, port: number): void {
     this.#countLeg();
     this.#missing.arrived(port);
     const dial = this.#claims.get(port);
@@ -145,7 +141,7 @@ export class Relay implements RelayContext {
         this.#dials.get(message.flow)?.closed(message.reset);
         return;
       case "option":
-        this.#dials.get(message.flow)?.flow.peer?.setKeepAlive(message.keepAlive.enable, message.keepAlive.delaySeconds * 1000);
+        this.#dials.get(message.flow)?.flow.setKeepAlive(message.keepAlive);
         return;
       case "reply":
         this.#dials.get(message.flow)?.flow.reply(message.request, message.waiting);
@@ -209,9 +205,9 @@ export class Relay implements RelayContext {
   die(): void {
     // A program that waits for the port must not wait in vain.
     if (Atomics.compareExchange(this.#control, CONTROL.port, 0, -1) === 0) Atomics.notify(this.#control, CONTROL.port);
-    for (const { flow } of this.#dials.values()) flow.leg?.resetAndDestroy();
+    for (const { flow } of this.#dials.values()) flow.leg?.reset();
     this.#unclaimed.destroy();
-    this.#server.close();
+    this.network.close();
   }
 
   // ── what flows ask ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,32 +1,29 @@
 /** Connections to the relay's port whose dial has not come: the message may be on its way, or a stranger knocks, who gets nothing. */
-import type { Socket } from "node:net";
 import { clearTimeout, setTimeout } from "node:timers";
-import { resetSocket } from "./sockets.ts";
+import type { RelaySocket } from "./sockets/socket.ts";
 
 const HELD_MS = 2_000;
 const MAX_HELD = 1_024;
 
 export class UnclaimedLegs {
-  readonly #held = new Map<number, { readonly leg: Socket; readonly timer: NodeJS.Timeout }>();
+  readonly #held = new Map<number, { readonly leg: RelaySocket; readonly timer: NodeJS.Timeout }>();
 
-  hold(port: number, leg: Socket): void {
+  hold(port: number, leg: RelaySocket): void {
     if (this.#held.size >= MAX_HELD) {
       for (const oldest of this.#held.keys()) {
         this.#drop(oldest);
         break;
       }
     }
-    leg.on("error", ignore);
     this.#held.set(port, { leg, timer: setTimeout(() => this.#drop(port), HELD_MS) });
   }
 
   /** The leg from this port, for the dial that it belongs to. */
-  take(port: number): Socket | undefined {
+  take(port: number): RelaySocket | undefined {
     const entry = this.#held.get(port);
     if (entry === undefined) return undefined;
     this.#held.delete(port);
     clearTimeout(entry.timer);
-    entry.leg.off("error", ignore);
     return entry.leg;
   }
 
@@ -35,10 +32,6 @@ export class UnclaimedLegs {
   }
 
   #drop(port: number): void {
-    const leg = this.take(port);
-    leg?.on("error", ignore);
-    resetSocket(leg);
+    this.take(port)?.reset();
   }
 }
-
-function ignore(): void {}

@@ -44,9 +44,12 @@ for (const { path, major, version } of found) {
       expect(lines.every(([, , injected]) => injected)).toBe(true);
     });
 
-    it("lets the relay read into buffers of its own", async () => {
-      const [seen] = jsonLines<unknown>(await run(path, [fixture("reads-into"), build("relay/landing.js")]));
-      expect(seen).toEqual({ accepted: true, connected: true });
+    it("lets the relay use TCP handles without streams, also where deprecations are errors", async () => {
+      const modules = dirname(build("relay/sockets/native-tcp.js"));
+      const [seen] = jsonLines<unknown>(
+        await run(path, ["--pending-deprecation", "--throw-deprecation", fixture("native-sockets"), modules]),
+      );
+      expect(seen).toEqual({ known: true, same: true });
     });
 
     it("carries them with --frozen-intrinsics", async () => {

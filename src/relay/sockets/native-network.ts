@@ -1,0 +1,80 @@
+/** Listens and dials with Node's TCP handles. */
+import { errnoOf } from "./errnos.ts";
+import type { Landing } from "./landing.ts";
+import { NativeSocket } from "./native-socket.ts";
+import type { Name, NativeTcp, TcpHandle } from "./native-tcp.ts";
+import type { Destination, Dialler, Network, RelaySocket } from "./socket.ts";
+import { BACKLOG } from "./socket.ts";
+
+const EADDRINUSE = errnoOf("EADDRINUSE");
+
+export class NativeNetwork implements Network {
+  readonly #tcp: NativeTcp;
+  readonly #landing: Landing;
+  #server: TcpHandle | undefined;
+
+  constructor(tcp: NativeTcp, landing: Landing) {
+    this.#tcp = tcp;
+    this.#landing = landing;
+  }
+
+  listen(accept: (socket: RelaySocket, remotePort: number) => void, ready: (port: number) => void): void {
+    const server = this.#tcp.server();
+    server.onconnection = (status, client) => {
+      // Where descriptors have run out, the kernel's queue is emptied without us: `missing-legs.ts`.
+      if (status !== 0 || client === undefined) return;
+      const name: Name = {};
+      client.getpeername(name);
+      accept(new NativeSocket(this.#tcp, client, this.#landing, true), name.port ?? 0);
+    };
+    this.#server = server;
+    const name: Name = {};
+    const isListening = server.bind("127.0.0.1", 0) === 0 && server.listen(BACKLOG) === 0 && server.getsockname(name) === 0;
+    ready(isListening ? (name.port ?? -1) : -1);
+  }
+
+  dial(to: Destination, dialler: Dialler): RelaySocket {
+    const handle = this.#tcp.socket();
+    const socket = new NativeSocket(this.#tcp, handle, this.#landing, false);
+    const fail = (errno: number, unconnected: string | undefined): void => {
+      if (socket.destroyed) return;
+      socket.destroy();
+      dialler.failed(errno, unconnected);
+    };
+    const done = (status: number): void => {
+      if (socket.destroyed) return;
+      if (status !== 0) {
+        fail(status, undefined);
+        return;
+      }
+      socket.connect();
+      dialler.connected();
+    };
+    const bindErrno = bind(handle, to);
+    if (bindErrno !== 0) {
+      process.nextTick(fail, bindErrno, undefined);
+      return socket;
+    }
+    const errno = this.#tcp.connect(handle, to.family, to.address, to.port, done);
+    if (errno !== 0) {
+      const name: Name = {};
+      handle.getsockname(name);
+      process.nextTick(fail, errno, `${name.address}:${name.port}`);
+    }
+    return socket;
+  }
+
+  close(): void {
+    this.#server?.close();
+    this.#server = undefined;
+  }
+}
+
+function bind(handle: TcpHandle, { family, localAddress, localPort = 0 }: Destination): number {
+  if (localAddress === undefined && localPort === 0) return 0;
+  const errno = family === 6 ? handle.bind6(localAddress ?? "::", localPort, 0) : handle.bind(localAddress ?? "0.0.0.0", localPort);
+  if (errno !== 0 || localPort === 0) return errno;
+  // libuv reports an address in use only when the socket is looked at.
+  const name: Name = {};
+  return handle.getsockname(name) || (name.port === localPort ? 0 : EADDRINUSE);
+}

@@ -1,0 +1,269 @@
+/**
+ * A connection over Node's TCP handle alone.
+ *
+ * Owns: the handle, what was written and the kernel has not taken. Never: streams, events, names of hosts. Invariants: one write at a time
+ * is with the kernel, so that what waits behind it leaves in one; the owner is called from the event loop only, never from within its own
+ * calls; a handle is closed once.
+ */
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import type { Endpoint } from "../protocol.ts";
+import { FIN, endOf } from "./end.ts";
+import { errnoOf } from "./errnos.ts";
+import type { Landing } from "./landing.ts";
+import { LANDING_BYTES } from "./landing.ts";
+import { DONE_AT_ONCE, EOF, PENDING } from "./native-tcp.ts";
+import type { Name, NativeTcp, TcpHandle } from "./native-tcp.ts";
+import type { RelaySocket, SocketOwner } from "./socket.ts";
+import { FINISH_WAIT_MS } from "./socket.ts";
+
+/** As long as reads fill the buffer, libuv goes on, up to 32 times: that would keep other sockets and deadlines waiting for milliseconds. */
+const READS_PER_TURN = 2;
+const ENOTCONN = errnoOf("ENOTCONN");
+
+export class NativeSocket implements RelaySocket {
+  owner: SocketOwner | undefined;
+  destroyed = false;
+  ended = false;
+  unwritten = 0;
+  readonly #tcp: NativeTcp;
+  readonly #handle: TcpHandle;
+  readonly #landing: Landing;
+  #connected: boolean;
+  /** Where the next read lands. */
+  #buffer: Buffer;
+  #wantsReads = false;
+  #reading = false;
+  /** Nothing more will come. */
+  #readEnded = false;
+  /** It has read enough for this turn of the loop. */
+  #resting = false;
+  #fullReads = 0;
+  /** Bytes of the write that the kernel has not taken all of, and what was written since. */
+  #writing = 0;
+  #waiting: Buffer[] = [];
+  #whenWritten: (() => void)[] | undefined;
+  #finished = false;
+  #afterFin: "close" | "reset" | undefined;
+  #finTimer: NodeJS.Timeout | undefined;
+  readonly #take = (chunk: Buffer): void => this.owner?.received(this, chunk);
+  readonly #written = (status: number): void => this.#writeIsOver(status);
+
+  constructor(tcp: NativeTcp, handle: TcpHandle, landing: Landing, connected: boolean) {
+    this.#tcp = tcp;
+    this.#handle = handle;
+    this.#landing = landing;
+    this.#buffer = landing.shared;
+    this.#connected = connected;
+    handle.setNoDelay(true);
+    handle.useUserBuffer(this.#buffer);
+    handle.onread = () => this.#read();
+  }
+
+  /** The dial has come out. */
+  connect(): void {
+    this.#connected = true;
+    this.#startReading();
+  }
+
+  localName(): Endpoint {
+    const name: Name = {};
+    this.#handle.getsockname(name);
+    return endpoint(name);
+  }
+
+  remoteName(): Endpoint {
+    const name: Name = {};
+    this.#handle.getpeername(name);
+    return endpoint(name);
+  }
+
+  setKeepAlive(enable: boolean, delaySeconds: number): void {
+    if (!this.destroyed) this.#handle.setKeepAlive(enable, delaySeconds);
+  }
+
+  // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  resume(): void {
+    this.#wantsReads = true;
+    this.#startReading();
+  }
+
+  pause(): void {
+    this.#wantsReads = false;
+    this.#stopReading();
+  }
+
+  #startReading(): void {
+    if (!this.#wantsReads || this.#reading || this.#resting || !this.#connected || this.#readEnded || this.destroyed) return;
+    this.#reading = true;
+    const errno = this.#handle.readStart();
+    if (errno !== 0) process.nextTick(() => this.#fail(errno));
+  }
+
+  #stopReading(): void {
+    if (!this.#reading) return;
+    this.#reading = false;
+    if (!this.destroyed) this.#handle.readStop();
+  }
+
+  /** Node calls it for every read, and reads into the buffer that it returns from then on, if it does. */
+  #read(): Buffer | undefined {
+    const count = this.#tcp.readCount();
+    if (count > 0) {
+      const buffer = this.#buffer;
+      this.#buffer = this.#landing.land(buffer, count, this.#take);
+      this.#fullReads = count >= LANDING_BYTES ? this.#fullReads + 1 : 0;
+      if (this.#fullReads >= READS_PER_TURN) this.#rest();
+      return this.#buffer === buffer ? undefined : this.#buffer;
+    }
+    if (count === EOF) {
+      this.#reading = false;
+      this.#readEnded = true;
+      this.owner?.ended(this, FIN);
+      if (this.#finished) this.destroy();
+    } else if (count < 0) this.#fail(count);
+    return undefined;
+  }
+
+  #rest(): void {
+    this.#fullReads = 0;
+    this.#resting = true;
+    this.#stopReading();
+    setImmediate(() => {
+      this.#resting = false;
+      this.#startReading();
+    });
+  }
+
+  // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  write(chunk: Buffer): void {
+    if (this.ended || this.destroyed) return;
+    this.unwritten += chunk.length;
+    if (this.#writing > 0) this.#waiting.push(chunk);
+    else this.#hand(chunk, chunk.length);
+  }
+
+  writeAll(chunks: Buffer[]): void {
+    const [only] = chunks;
+    if (chunks.length === 1) this.write(only as Buffer);
+    if (chunks.length < 2 || this.ended || this.destroyed) return;
+    const before = this.unwritten;
+    for (const { length } of chunks) this.unwritten += length;
+    if (this.#writing === 0) this.#hand(chunks, this.unwritten - before);
+    else for (const chunk of chunks) this.#waiting.push(chunk);
+  }
+
+  /** Hands bytes to the kernel, which takes them in order. */
+  #hand(bytes: Buffer | Buffer[], length: number): void {
+    const status = this.#tcp.write(this.#handle, bytes, this.#written);
+    if (status === PENDING) this.#writing = length;
+    else if (status === 0) this.unwritten -= length;
+    else {
+      // What follows would fail in the same way.
+      this.#writing = length;
+      process.nextTick(() => this.#fail(status));
+    }
+  }
+
+  #writeIsOver(status: number): void {
+    if (this.destroyed) return;
+    if (status < 0) {
+      this.#fail(status);
+      return;
+    }
+    this.unwritten -= this.#writing;
+    this.#writing = 0;
+    if (this.#waiting.length > 0) {
+      const chunks = this.#waiting;
+      this.#waiting = [];
+      this.#hand(chunks, this.unwritten);
+    }
+    this.owner?.drained(this);
+    if (this.unwritten > 0) return;
+    this.#callWhenWritten();
+    if (this.ended) this.#sendFin();
+  }
+
+  whenWritten(callback: () => void): void {
+    if (this.destroyed || this.ended || this.unwritten === 0) callback();
+    else (this.#whenWritten ??= []).push(callback);
+  }
+
+  #callWhenWritten(): void {
+    const callbacks = this.#whenWritten;
+    this.#whenWritten = undefined;
+    for (const callback of callbacks ?? []) callback();
+  }
+
+  // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  end(): void {
+    if (this.ended || this.destroyed) return;
+    this.ended = true;
+    if (this.unwritten === 0) this.#sendFin();
+  }
+
+  #sendFin(): void {
+    if (this.destroyed) return;
+    const errno = this.#tcp.shutdown(this.#handle, () => this.#finIsSent());
+    if (errno === DONE_AT_ONCE || errno === ENOTCONN) this.#finIsSent();
+    else if (errno !== 0) process.nextTick(() => this.#fail(errno));
+  }
+
+  #finIsSent(): void {
+    if (this.destroyed) return;
+    this.#finished = true;
+    if (this.#afterFin === "reset") this.reset();
+    else if (this.#afterFin === "close" || this.#readEnded) this.destroy();
+  }
+
+  close(): void {
+    if (this.#finished) this.destroy();
+    else {
+      this.#afterFin ??= "close";
+      this.end();
+    }
+  }
+
+  reset(): void {
+    if (this.destroyed) return;
+    if (!this.#connected) {
+      this.destroy();
+      return;
+    }
+    if (this.ended && !this.#finished) {
+      this.#afterFin = "reset";
+      this.#finTimer ??= setTimeout(() => this.destroy(), FINISH_WAIT_MS).unref();
+      return;
+    }
+    this.#drop();
+    const closed = (): void => this.owner?.closed(this);
+    if (this.#handle.reset(closed) !== 0) this.#handle.close(closed);
+  }
+
+  destroy(): void {
+    if (this.destroyed) return;
+    this.#drop();
+    this.#handle.close(() => this.owner?.closed(this));
+  }
+
+  #drop(): void {
+    this.destroyed = true;
+    this.#waiting = [];
+    this.unwritten = 0;
+    clearTimeout(this.#finTimer);
+    if (this.#whenWritten !== undefined) process.nextTick(() => this.#callWhenWritten());
+  }
+
+  /** A call failed that nothing can follow. */
+  #fail(errno: number): void {
+    if (this.destroyed) return;
+    this.destroy();
+    this.owner?.ended(this, endOf(errno));
+  }
+}
+
+function endpoint({ address = "", port = 0, family = "" }: Name): Endpoint {
+  return { address, port, family };
+}
