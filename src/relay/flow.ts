@@ -19,7 +19,7 @@ import { FlowStages } from "./flow-stages.ts";
 import { endLeg, failLeg, resetLeg } from "./leg-end.ts";
 import type { PipeOwner } from "./pipe.ts";
 import { Pipe } from "./pipe.ts";
-import type { DialMessage, OptionMessage } from "./protocol.ts";
+import type { DialMessage } from "./protocol.ts";
 import { ReceiveTimeout } from "./receive-timeout.ts";
 import { ServerName } from "./server-name.ts";
 import { RESET } from "./sockets/end.ts";
@@ -47,7 +47,6 @@ export class RelayFlow implements PipeOwner, CuttableFlow, SocketOwner {
   #done = false;
   #resetsPeer = false;
   #peerRttNs = 0;
-  #keepAlive: OptionMessage["keepAlive"] | undefined;
   readonly #bindings: FlowBindings;
   readonly #serverName: ServerName;
   readonly receiveTimeout: ReceiveTimeout;
@@ -102,14 +101,7 @@ export class RelayFlow implements PipeOwner, CuttableFlow, SocketOwner {
   peerConnected(rttNs: number): void {
     this.#peerRttNs = rttNs;
     this.current?.start(rttNs);
-    if (this.#keepAlive !== undefined) this.setKeepAlive(this.#keepAlive);
     this.peer?.resume();
-  }
-
-  /** What the program wants for the real connection, which may have yet to be made. */
-  setKeepAlive(keepAlive: OptionMessage["keepAlive"]): void {
-    this.#keepAlive = keepAlive;
-    this.peer?.setKeepAlive(keepAlive.enable, keepAlive.delaySeconds);
   }
 
   received(socket: RelaySocket, chunk: Buffer): void {

@@ -141,7 +141,8 @@ export class Relay implements RelayContext {
         this.#dials.get(message.flow)?.closed(message.reset);
         return;
       case "option":
-        this.#dials.get(message.flow)?.flow.setKeepAlive(message.keepAlive);
+        // One that comes before there is a peer is said again: Node says it when it is told that it is connected.
+        this.#dials.get(message.flow)?.flow.peer?.setKeepAlive(message.keepAlive.enable, message.keepAlive.delaySeconds);
         return;
       case "reply":
         this.#dials.get(message.flow)?.flow.reply(message.request, message.waiting);
