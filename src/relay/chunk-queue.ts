@@ -44,17 +44,19 @@ export class ChunkQueue {
 
   /** Hands on a chunk that nothing is held before. */
   pass(chunk: Buffer): void {
-    this.sink?.write(chunk);
-    this.#given += chunk.length;
+    const sink = this.#openSink();
+    sink?.write(chunk);
+    if (sink !== undefined) this.#given += chunk.length;
     this.noteWritten();
     if (chunk !== this.#landing.lending) return;
     // Mostly, the kernel has taken all of it.
-    if (this.unwritten === 0) this.#landing.lending = undefined;
+    if (sink === undefined || sink.unwritten === 0) this.#landing.lending = undefined;
     else this.#givenLent.push({ chunk, end: this.#given });
   }
 
   /** Hands on so many of the bytes that are held. */
   release(bytes: number): void {
+    const sink = this.#openSink();
     const pieces: Buffer[] = [];
     let left = bytes;
     this.bytes -= bytes;
@@ -64,16 +66,21 @@ export class ChunkQueue {
       const take = Math.min(available, left);
       const piece = take === chunk.length ? chunk : chunk.subarray(this.#firstOffset, this.#firstOffset + take);
       left -= take;
-      this.#given += take;
+      if (sink !== undefined) this.#given += take;
       pieces.push(piece);
       if (take < available) this.#firstOffset += take;
       else this.#dropFirst(chunk);
     }
-    this.sink?.writeAll(pieces);
+    sink?.writeAll(pieces);
     this.noteWritten();
     if (this.#firstChunk <= 1024 && this.#firstChunk < this.#chunks.length) return;
     this.#chunks.splice(0, this.#firstChunk);
     this.#firstChunk = 0;
+  }
+
+  /** One that has ended takes nothing: such bytes must not count as written by it before others that it is still writing. */
+  #openSink(): RelaySocket | undefined {
+    return this.sink === undefined || this.sink.ended || this.sink.destroyed ? undefined : this.sink;
   }
 
   #dropFirst(chunk: Buffer): void {

@@ -97,6 +97,8 @@ export class RelayClient implements RelayListener, FlowOwner {
   }
 
   #startLegs(): void {
+    // Strangers are accepted too, and a leg that never arrives is written off, even one that was reset before its port could be seen.
+    this.#legsStarted = Math.max(this.#legsStarted, this.host.accepted());
     while (this.#queue.length > 0 && this.#legsStarted - this.host.accepted() < MAX_UNACCEPTED_LEGS) {
       const flow = this.#queue.shift() as FlowClient;
       if (!flow.closed) this.#startLeg(flow);

@@ -130,12 +130,13 @@ export class RelayFlow implements PipeOwner, CuttableFlow, SocketOwner {
   establish(): void {
     this.established = true;
     this.#cutOff.establish();
+    // First: what has come early may be enough to stop it again.
+    this.peer?.resume();
     for (const { atNs, what } of this.#early.take()) {
       if (Buffer.isBuffer(what)) this.#pushDownlink(what, atNs);
       else this.#endDownlink(what, atNs);
     }
     this.downlink.pump(this.#context.clock.nowNs());
-    if (!this.isCutOff()) this.peer?.resume();
     this.leg?.resume();
   }
 

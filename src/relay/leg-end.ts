@@ -4,10 +4,22 @@ import type { PolicyTable } from "../table/table.ts";
 import { codeOf } from "./sockets/errnos.ts";
 import type { RelaySocket } from "./sockets/socket.ts";
 
-/** The peer ended: the only end of file that the program believes. */
+/**
+ * The peer ended: the only end of file that the program believes. Before the last byte is with the kernel there is nothing to believe: the
+ * relay may die, and the kernel ends its connections then.
+ */
 export function endLeg(leg: RelaySocket | undefined, table: PolicyTable, flow: number): void {
-  markGenuineFin(table, flow);
-  leg?.end();
+  leg?.whenWritten(() => {
+    if (leg.destroyed) return;
+    markGenuineFin(table, flow);
+    leg.end();
+  });
+}
+
+/** The relay is dying. An end of which the program has been told is one; anything else is not. */
+export function loseLeg(leg: RelaySocket | undefined): void {
+  if (leg?.ended === true) leg.destroy();
+  else leg?.reset();
 }
 
 /**

@@ -19,6 +19,7 @@ import { Dial } from "./dial.ts";
 import type { RelayFlow } from "./flow.ts";
 import { EventFeed } from "./event-feed.ts";
 import { Flushes } from "./flushes.ts";
+import { loseLeg } from "./leg-end.ts";
 import { MissingLegs } from "./missing-legs.ts";
 import { CONTROL } from "./protocol.ts";
 import type { FromRelay, RelayInit, ToRelay } from "./protocol.ts";
@@ -88,8 +89,12 @@ export class Relay implements RelayContext {
     if (Atomics.load(this.#control, CONTROL.wantsAccepted) === 1) this.post({ type: "accepted" });
   }
 
-  #accept(leg: RelaySocket, port: number): void {
+  #accept(leg: RelaySocket, port: number | undefined): void {
     this.#countLeg();
+    if (port === undefined) {
+      leg.reset();
+      return;
+    }
     this.#missing.arrived(port);
     const dial = this.#claims.get(port);
     if (dial !== undefined) {
@@ -202,11 +207,11 @@ export class Relay implements RelayContext {
     this.post({ type: "flushed", token });
   }
 
-  /** Resets every leg: the relay is dying, and no program may take that for a clean end. */
+  /** The relay is dying, and no program may take that for a clean end. */
   die(): void {
     // A program that waits for the port must not wait in vain.
     if (Atomics.compareExchange(this.#control, CONTROL.port, 0, -1) === 0) Atomics.notify(this.#control, CONTROL.port);
-    for (const { flow } of this.#dials.values()) flow.leg?.reset();
+    for (const { flow } of this.#dials.values()) loseLeg(flow.leg);
     this.#unclaimed.destroy();
     this.network.close();
   }

@@ -9,6 +9,8 @@ export class UnclaimedLegs {
   readonly #held = new Map<number, { readonly leg: RelaySocket; readonly timer: NodeJS.Timeout }>();
 
   hold(port: number, leg: RelaySocket): void {
+    // The kernel has given the port to another connection: the one before is over.
+    this.#drop(port);
     if (this.#held.size >= MAX_HELD) {
       for (const oldest of this.#held.keys()) {
         this.#drop(oldest);

@@ -129,6 +129,12 @@ const FLOWS: Readonly<Record<string, () => Promise<{ ending: Promise<Ending>; cl
   },
 };
 
+let witness: Awaited<ReturnType<typeof echo>>;
+beforeAll(async () => {
+  witness = await echo();
+});
+afterAll(() => witness[Symbol.asyncDispose]());
+
 for (const [how, kill] of Object.entries(DEATHS)) {
   describe(`a relay that dies of ${how}`, () => {
     for (const [which, open] of Object.entries(FLOWS)) {
@@ -143,6 +149,26 @@ for (const [how, kill] of Object.entries(DEATHS)) {
         expect((await runtime()).table().flowsLive()).toBe(0);
       });
     }
+
+    it("does not end a download cleanly whose last bytes it has not written", async () => {
+      const bytes = 7_000_000;
+      await using peer = await serve((socket) => void socket.once("data", () => socket.end(Buffer.alloc(bytes))));
+      const socket = net.connect({ port: peer.port, host: "127.0.0.1" });
+      socket.write("x");
+      await once(socket, "readable");
+      socket.pause();
+      const [server] = [...peer.sockets];
+      // The relay has read everything: the end has reached it, since the peer's side has nothing left to be acknowledged.
+      await until("the peer has sent everything", () => server?.writableFinished === true);
+      for (let trip = 0; trip < 50; trip++) await roundTrip(witness.port);
+      await kill();
+      let received = 0;
+      socket.on("data", (chunk: Buffer) => (received += chunk.length));
+      const { ended, code } = await ending(socket);
+      expect({ ended, code }).toEqual({ ended: false, code: "ECONNRESET" });
+      expect(received).toBeLessThan(bytes);
+      await takeWarnings();
+    });
 
     it("is replaced for the next connect", async () => {
       await using peer = await echo();

@@ -18,14 +18,14 @@ export class NativeNetwork implements Network {
     this.#landing = landing;
   }
 
-  listen(accept: (socket: RelaySocket, remotePort: number) => void, ready: (port: number) => void): void {
+  listen(accept: (socket: RelaySocket, remotePort: number | undefined) => void, ready: (port: number) => void): void {
     const server = this.#tcp.server();
     server.onconnection = (status, client) => {
       // Where descriptors have run out, the kernel's queue is emptied without us: `missing-legs.ts`.
       if (status !== 0 || client === undefined) return;
       const name: Name = {};
       client.getpeername(name);
-      accept(new NativeSocket(this.#tcp, client, this.#landing, true), name.port ?? 0);
+      accept(new NativeSocket(this.#tcp, client, this.#landing, true), name.port);
     };
     this.#server = server;
     const name: Name = {};
@@ -47,7 +47,7 @@ export class NativeNetwork implements Network {
         fail(status, undefined);
         return;
       }
-      socket.connect();
+      socket.opened();
       dialler.connected();
     };
     const bindErrno = bind(handle, to);

@@ -2,8 +2,8 @@
  * A connection over Node's TCP handle alone.
  *
  * Owns: the handle, what was written and the kernel has not taken. Never: streams, events, names of hosts. Invariants: one write at a time
- * is with the kernel, so that what waits behind it leaves in one; the owner is called from the event loop only, never from within its own
- * calls; a handle is closed once.
+ * is with the kernel, so that what waits behind it leaves in one; the owner hears nothing from within its own calls; a FIN is asked for
+ * once, and a handle closed once: while a FIN is on its way to the kernel, Node refuses to reset, and leaks the descriptor.
  */
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import type { Endpoint } from "../protocol.ts";
@@ -38,12 +38,15 @@ export class NativeSocket implements RelaySocket {
   /** It has read enough for this turn of the loop. */
   #resting = false;
   #fullReads = 0;
+  /** A read is being handed on. */
+  #landed = false;
   /** Bytes of the write that the kernel has not taken all of, and what was written since. */
   #writing = 0;
   #waiting: Buffer[] = [];
   #whenWritten: (() => void)[] | undefined;
+  #finAsked = false;
   #finished = false;
-  #afterFin: "close" | "reset" | undefined;
+  #whenFinished: "close" | "reset" | undefined;
   #finTimer: NodeJS.Timeout | undefined;
   readonly #take = (chunk: Buffer): void => this.owner?.received(this, chunk);
   readonly #written = (status: number): void => this.#writeIsOver(status);
@@ -60,9 +63,10 @@ export class NativeSocket implements RelaySocket {
   }
 
   /** The dial has come out. */
-  connect(): void {
+  opened(): void {
     this.#connected = true;
     this.#startReading();
+    this.#sendFin();
   }
 
   localName(): Endpoint {
@@ -111,7 +115,10 @@ export class NativeSocket implements RelaySocket {
     const count = this.#tcp.readCount();
     if (count > 0) {
       const buffer = this.#buffer;
+      this.#landed = true;
       this.#buffer = this.#landing.land(buffer, count, this.#take);
+      this.#landed = false;
+      if (this.destroyed) this.#leaveBuffer();
       this.#fullReads = count >= LANDING_BYTES ? this.#fullReads + 1 : 0;
       if (this.#fullReads >= READS_PER_TURN) this.#rest();
       return this.#buffer === buffer ? undefined : this.#buffer;
@@ -123,6 +130,12 @@ export class NativeSocket implements RelaySocket {
       if (this.#finished) this.destroy();
     } else if (count < 0) this.#fail(count);
     return undefined;
+  }
+
+  /** Nothing is read into it any more. */
+  #leaveBuffer(): void {
+    if (this.#buffer !== this.#landing.shared) this.#landing.giveBack(this.#buffer);
+    this.#buffer = this.#landing.shared;
   }
 
   #rest(): void {
@@ -138,7 +151,7 @@ export class NativeSocket implements RelaySocket {
   // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   write(chunk: Buffer): void {
-    if (this.ended || this.destroyed) return;
+    if (this.ended || this.destroyed || chunk.length === 0) return;
     this.unwritten += chunk.length;
     if (this.#writing > 0) this.#waiting.push(chunk);
     else this.#hand(chunk, chunk.length);
@@ -182,11 +195,11 @@ export class NativeSocket implements RelaySocket {
     this.owner?.drained(this);
     if (this.unwritten > 0) return;
     this.#callWhenWritten();
-    if (this.ended) this.#sendFin();
+    this.#sendFin();
   }
 
   whenWritten(callback: () => void): void {
-    if (this.destroyed || this.ended || this.unwritten === 0) callback();
+    if (this.destroyed || this.unwritten === 0) callback();
     else (this.#whenWritten ??= []).push(callback);
   }
 
@@ -201,11 +214,13 @@ export class NativeSocket implements RelaySocket {
   end(): void {
     if (this.ended || this.destroyed) return;
     this.ended = true;
-    if (this.unwritten === 0) this.#sendFin();
+    this.#sendFin();
   }
 
+  /** Once it is ended, connected, and everything is written. */
   #sendFin(): void {
-    if (this.destroyed) return;
+    if (!this.ended || this.#finAsked || !this.#connected || this.unwritten > 0 || this.destroyed) return;
+    this.#finAsked = true;
     const errno = this.#tcp.shutdown(this.#handle, () => this.#finIsSent());
     if (errno === DONE_AT_ONCE || errno === ENOTCONN) this.#finIsSent();
     else if (errno !== 0) process.nextTick(() => this.#fail(errno));
@@ -214,14 +229,14 @@ export class NativeSocket implements RelaySocket {
   #finIsSent(): void {
     if (this.destroyed) return;
     this.#finished = true;
-    if (this.#afterFin === "reset") this.reset();
-    else if (this.#afterFin === "close" || this.#readEnded) this.destroy();
+    if (this.#whenFinished === "reset") this.reset();
+    else if (this.#whenFinished === "close" || this.#readEnded) this.destroy();
   }
 
   close(): void {
     if (this.#finished) this.destroy();
     else {
-      this.#afterFin ??= "close";
+      this.#whenFinished ??= "close";
       this.end();
     }
   }
@@ -233,13 +248,14 @@ export class NativeSocket implements RelaySocket {
       return;
     }
     if (this.ended && !this.#finished) {
-      this.#afterFin = "reset";
+      this.#whenFinished = "reset";
       this.#finTimer ??= setTimeout(() => this.destroy(), FINISH_WAIT_MS).unref();
       return;
     }
     this.#drop();
     const closed = (): void => this.owner?.closed(this);
-    if (this.#handle.reset(closed) !== 0) this.#handle.close(closed);
+    // Who is refused can do nothing more with the handle.
+    if (this.#handle.reset(closed) !== 0) process.nextTick(closed);
   }
 
   destroy(): void {
@@ -252,6 +268,7 @@ export class NativeSocket implements RelaySocket {
     this.destroyed = true;
     this.#waiting = [];
     this.unwritten = 0;
+    if (!this.#landed) this.#leaveBuffer();
     clearTimeout(this.#finTimer);
     if (this.#whenWritten !== undefined) process.nextTick(() => this.#callWhenWritten());
   }
@@ -260,6 +277,7 @@ export class NativeSocket implements RelaySocket {
   #fail(errno: number): void {
     if (this.destroyed) return;
     this.destroy();
+    this.#callWhenWritten();
     this.owner?.ended(this, endOf(errno));
   }
 }

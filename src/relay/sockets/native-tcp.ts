@@ -7,7 +7,7 @@
  */
 import { errnoOf } from "./errnos.ts";
 
-const NEWEST_CHECKED = 26;
+const CHECKED = new Set([20, 22, 24, 26]);
 
 export interface Name {
   address?: string;
@@ -138,7 +138,7 @@ type Binding = (name: "stream_wrap" | "tcp_wrap") => unknown;
 
 /** The handles of this version of Node; undefined where they are not known, or not to be had. */
 export function findNativeTcp(): NativeTcp | undefined {
-  if (Number.parseInt(process.versions.node, 10) > NEWEST_CHECKED) return undefined;
+  if (!CHECKED.has(Number.parseInt(process.versions.node, 10))) return undefined;
   const { binding } = process as unknown as { readonly binding?: Binding };
   // With --pending-deprecation it would say that it is deprecated: that is our business, not that of the program's author.
   const isQuiet = process.noDeprecation === true;

@@ -1,6 +1,7 @@
 /** Listens and dials with `node:net`: slower than Node's handles alone, and the same on every version. */
 import { Socket, createServer } from "node:net";
 import type { Server, TcpNetConnectOpts } from "node:net";
+import { finished } from "node:stream";
 import { clearTimeout, setTimeout } from "node:timers";
 import type { Endpoint } from "../protocol.ts";
 import { FIN, endOf } from "./end.ts";
@@ -38,7 +39,7 @@ class NodeSocket implements RelaySocket {
   }
 
   /** From now on, an error is the connection's. */
-  connect(): void {
+  opened(): void {
     this.#socket.on("error", ({ errno }: NodeJS.ErrnoException) => this.owner?.ended(this, endOf(errno)));
   }
 
@@ -75,8 +76,10 @@ class NodeSocket implements RelaySocket {
   }
 
   whenWritten(callback: () => void): void {
-    if (this.#socket.writableLength === 0 || !this.#socket.writable) callback();
-    else this.#socket.write(NOTHING, () => callback());
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableLength === 0) callback();
+    else if (socket.writableEnded) finished(socket, { readable: false }, () => callback());
+    else socket.write(NOTHING, () => callback());
   }
 
   end(): void {
@@ -107,11 +110,11 @@ class NodeSocket implements RelaySocket {
 export class NodeNetwork implements Network {
   #server: Server | undefined;
 
-  listen(accept: (socket: RelaySocket, remotePort: number) => void, ready: (port: number) => void): void {
+  listen(accept: (socket: RelaySocket, remotePort: number | undefined) => void, ready: (port: number) => void): void {
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
       const accepted = new NodeSocket(socket);
-      accepted.connect();
-      accept(accepted, socket.remotePort ?? 0);
+      accepted.opened();
+      accept(accepted, socket.remotePort);
     });
     server.once("error", () => ready(-1));
     server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
@@ -132,11 +135,11 @@ export class NodeNetwork implements Network {
     if (localAddress !== undefined) options.localAddress = localAddress;
     if (localPort !== undefined) options.localPort = localPort;
     const failed = ({ errno, message }: NodeJS.ErrnoException): void =>
-      dialler.failed(errno ?? errnoOf("ECONNREFUSED"), localPort === undefined ? UNCONNECTED.exec(message)?.[1] : undefined);
+      dialler.failed(errno ?? errnoOf("ECONNREFUSED"), UNCONNECTED.exec(message)?.[1]);
     socket.once("error", failed);
     socket.once("connect", () => {
       socket.off("error", failed);
-      dialled.connect();
+      dialled.opened();
       dialler.connected();
     });
     socket.connect(options);

@@ -2,13 +2,13 @@
 import type { Endpoint } from "../protocol.ts";
 import type { End } from "./end.ts";
 
-/** Hears of its sockets. Nothing is called while the owner itself calls the socket. */
+/** Hears of its sockets, and never while it calls one of their methods. */
 export interface SocketOwner {
   /** Bytes have come. The chunk may stand in a buffer that is used again (`landing.ts`). */
   received(socket: RelaySocket, chunk: Buffer): void;
   /** Nothing more will come: a FIN, or an error that has closed the socket. */
   ended(socket: RelaySocket, end: End): void;
-  /** The kernel has taken bytes that had to wait for it. */
+  /** The kernel has taken bytes that had to wait for it; with `node:net`, all of them. */
   drained(socket: RelaySocket): void;
   /** The socket is gone. */
   closed(socket: RelaySocket): void;
@@ -34,7 +34,7 @@ export interface RelaySocket {
   write(chunk: Buffer): void;
   /** In one call to the kernel, as far as that can be. */
   writeAll(chunks: Buffer[]): void;
-  /** Calls back when the kernel has taken everything, or never will. */
+  /** Calls back when the kernel has taken everything, or never will: at once, if that is so already. */
   whenWritten(callback: () => void): void;
   /** Sends a FIN behind everything that was written. */
   end(): void;
@@ -43,7 +43,7 @@ export interface RelaySocket {
    * would be a RST if the peer had sent something that is not read yet, which a program that closed before it came has not seen.
    */
   close(): void;
-  /** Sends a RST. While a FIN is on its way to the kernel that would be refused: then it waits for it, for a second. */
+  /** Sends a RST; once it is ended, behind the FIN, for which it waits for a second. */
   reset(): void;
   /** Closes at once. */
   destroy(): void;
@@ -65,8 +65,11 @@ export interface Dialler {
 }
 
 export interface Network {
-  /** Takes connections on a free port of 127.0.0.1, which `ready` is told; -1 where there is none. */
-  listen(accept: (socket: RelaySocket, remotePort: number) => void, ready: (port: number) => void): void;
+  /**
+   * Takes connections on a free port of 127.0.0.1, which `ready` is told; -1 where there is none. Where a connection comes from is not known
+   * any more if it was reset before it was accepted.
+   */
+  listen(accept: (socket: RelaySocket, remotePort: number | undefined) => void, ready: (port: number) => void): void;
   dial(to: Destination, dialler: Dialler): RelaySocket;
   /** Takes no more connections. */
   close(): void;

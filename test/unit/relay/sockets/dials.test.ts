@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { codeOf } from "../../../../src/relay/sockets/errnos.ts";
+import { findNativeTcp } from "../../../../src/relay/sockets/native-tcp.ts";
 import { serve } from "../../../helpers/peers.ts";
 import { Notes, accept, closedPort, dial, networks, openNetwork, to } from "./pairs.ts";
 
@@ -64,6 +65,44 @@ describe.each(networks)("sockets over %s", (_, open) => {
     expect(socket.destroyed).toBe(true);
     await notes.until(() => notes.isClosed);
     expect(outcomes).toBe(0);
+  });
+
+  it("carry what is written before they are connected, and the FIN behind it", async () => {
+    const network = openNetwork(open);
+    let text = "";
+    await using peer = await serve((socket) => void socket.on("data", (chunk) => (text += String(chunk))));
+    const notes = new Notes();
+    const socket = network.dial(to(peer.port), { connected: () => {}, failed: () => {} });
+    socket.owner = notes;
+    socket.write(Buffer.from("early"));
+    socket.end();
+    socket.resume();
+    await notes.until(() => notes.isClosed);
+    expect(text).toBe("early");
+  });
+
+  it("do not know where a connection came from that was reset before it was accepted, and hand it on all the same", async () => {
+    const network = openNetwork(open);
+    const tcp = findNativeTcp();
+    if (tcp === undefined) throw new Error(`Node ${process.version} should be known`);
+    const COUNT = 20;
+    const ports: (number | undefined)[] = [];
+    let all: () => void = () => {};
+    const arrived = new Promise<void>((resolve) => (all = resolve));
+    const port = await new Promise<number>((ready) =>
+      network.listen((socket, remotePort) => {
+        socket.reset();
+        ports.push(remotePort);
+        if (ports.length === COUNT) all();
+      }, ready),
+    );
+    for (let n = 0; n < COUNT; n++) {
+      const handle = tcp.socket();
+      tcp.connect(handle, 4, "127.0.0.1", port, () => {});
+      handle.reset(() => {});
+    }
+    await arrived;
+    expect(ports).toEqual(Array.from({ length: COUNT }, () => undefined));
   });
 
   it("take no connection any more once they are told so", async () => {

@@ -17,6 +17,7 @@ export class Notes implements SocketOwner {
   readonly ends: End[] = [];
   drains = 0;
   isClosed = false;
+  onDrain = (): void => {};
   #seen: (() => void)[] = [];
 
   received(_socket: RelaySocket, chunk: Buffer): void {
@@ -29,6 +30,7 @@ export class Notes implements SocketOwner {
   }
   drained(): void {
     this.drains++;
+    this.onDrain();
     this.#tell();
   }
   closed(): void {
@@ -108,11 +110,11 @@ export async function dial(network: Network, more: Partial<Destination> = {}): P
 }
 
 /** A socket that was accepted, and what reached it. `port`: where it says that it comes from. */
-export async function accept(network: Network): Promise<Pair & { readonly port: number }> {
+export async function accept(network: Network): Promise<Pair & { readonly port: number | undefined }> {
   const notes = new Notes();
-  let arrive: (socket: RelaySocket, port: number) => void = () => {};
+  let arrive: (socket: RelaySocket, port: number | undefined) => void = () => {};
   const listening = await new Promise<number>((ready) => network.listen((socket, port) => arrive(socket, port), ready));
-  const arrival = new Promise<{ socket: RelaySocket; port: number }>((resolve) => {
+  const arrival = new Promise<{ socket: RelaySocket; port: number | undefined }>((resolve) => {
     arrive = (socket, port) => {
       socket.owner = notes;
       resolve({ socket, port });

@@ -74,10 +74,38 @@ describe.each(networks)("sockets over %s", (_, open) => {
     socket.end();
     await once(far, "end");
     expect([bytes, last]).toEqual([much.length + 2, "ab"]);
-    // Of an ended socket, there is nothing to wait for.
+  });
+
+  it("call back at once when there is nothing to wait for, and when the last byte is written though they were ended before", async () => {
+    const { socket, far } = await dial(openNetwork(open));
     const calls: string[] = [];
-    socket.whenWritten(() => calls.push("ended"));
-    expect(calls).toEqual(["ended"]);
+    socket.whenWritten(() => calls.push("nothing"));
+    expect(calls).toEqual(["nothing"]);
+    socket.write(Buffer.alloc(32 * MIB));
+    socket.end();
+    const written = new Promise<void>((resolve) => socket.whenWritten(resolve));
+    socket.whenWritten(() => calls.push("everything"));
+    expect(calls).toEqual(["nothing"]);
+    far.resume();
+    await written;
+    expect([calls, socket.unwritten]).toEqual([["nothing", "everything"], 0]);
+  });
+
+  it.each([["drained"], ["whenWritten"]])("send one FIN when they are ended in %s, and are reset then", async (where) => {
+    const { socket, notes, far } = await dial(openNetwork(open));
+    socket.write(Buffer.alloc(32 * MIB));
+    let isOver = false;
+    const finish = (): void => {
+      if (isOver || socket.unwritten > 0) return;
+      isOver = true;
+      socket.end();
+      socket.reset();
+    };
+    if (where === "whenWritten") socket.whenWritten(finish);
+    else notes.onDrain = finish;
+    far.resume();
+    await notes.until(() => notes.isClosed);
+    expect(isOver).toBe(true);
   });
 
   it("send a FIN behind what was written, and go on reading until the other side ends too", async () => {
