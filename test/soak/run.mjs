@@ -16,8 +16,7 @@ const compiled = spawnSync(process.execPath, [join(root, "node_modules/typescrip
 });
 if (compiled.status !== 0) process.exit(1);
 // What is not compiled, but found from there.
-symlinkSync(join(root, "dist"), join(out, "dist"));
-symlinkSync(join(root, "test/helpers/certificates.mjs"), join(out, "test/helpers/certificates.mjs"));
+for (const path of ["dist", "test/helpers/certificates.mjs", "test/fixtures"]) symlinkSync(join(root, path), join(out, path));
 
 const child = spawn(process.execPath, ["--expose-gc", join(out, "test/soak/main.js"), ...process.argv.slice(2)], {
   stdio: ["inherit", "inherit", "inherit", "ipc"],
