@@ -39,7 +39,7 @@ export class NativeSocket implements RelaySocket {
   #resting = false;
   #fullReads = 0;
   /** A read is being handed on. */
-  #landed = false;
+  #isLanding = false;
   /** Bytes of the write that the kernel has not taken all of, and what was written since. */
   #writing = 0;
   #waiting: Buffer[] = [];
@@ -115,9 +115,9 @@ export class NativeSocket implements RelaySocket {
     const count = this.#tcp.readCount();
     if (count > 0) {
       const buffer = this.#buffer;
-      this.#landed = true;
+      this.#isLanding = true;
       this.#buffer = this.#landing.land(buffer, count, this.#take);
-      this.#landed = false;
+      this.#isLanding = false;
       if (this.destroyed) this.#leaveBuffer();
       this.#fullReads = count >= LANDING_BYTES ? this.#fullReads + 1 : 0;
       if (this.#fullReads >= READS_PER_TURN) this.#rest();
@@ -268,7 +268,7 @@ export class NativeSocket implements RelaySocket {
     this.destroyed = true;
     this.#waiting = [];
     this.unwritten = 0;
-    if (!this.#landed) this.#leaveBuffer();
+    if (!this.#isLanding) this.#leaveBuffer();
     clearTimeout(this.#finTimer);
     if (this.#whenWritten !== undefined) process.nextTick(() => this.#callWhenWritten());
   }
