@@ -16,7 +16,7 @@ import type { RelayContext } from "./context.ts";
 import { RelayFlow } from "./flow.ts";
 import { LEG_WAIT_MS } from "./missing-legs.ts";
 import type { DialMessage, Endpoint } from "./protocol.ts";
-import { errnoOf } from "./sockets/errnos.ts";
+import { errnoOf } from "../internal/errnos.ts";
 import type { RelaySocket } from "./sockets/socket.ts";
 
 const isFailure = ({ code, fault }: Decision): boolean => code !== undefined && (fault === "connection_error" || fault === "timeout");

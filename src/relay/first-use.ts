@@ -1,7 +1,7 @@
 /** `connection_error` on a flow that was open before its scope: it fails at its first use there. */
 import { planFirstUse } from "../engine/connect.ts";
 import type { FlowBinding } from "./binding.ts";
-import { errnoOf } from "./sockets/errnos.ts";
+import { errnoOf } from "../internal/errnos.ts";
 
 export interface FirstUseFailure {
   readonly scope: number;

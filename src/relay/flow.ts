@@ -24,7 +24,7 @@ import { ReceiveTimeout } from "./receive-timeout.ts";
 import { ServerName } from "./server-name.ts";
 import { RESET } from "./sockets/end.ts";
 import type { End } from "./sockets/end.ts";
-import { errnoOf } from "./sockets/errnos.ts";
+import { errnoOf } from "../internal/errnos.ts";
 import type { RelaySocket, SocketOwner } from "./sockets/socket.ts";
 import { DOWNLINK, UPLINK } from "../engine/types.ts";
 import { isTls } from "../table/flows.ts";

@@ -1,7 +1,7 @@
 /** The ends of the program's leg. How it ends stands in the table first: TCP alone cannot tell the program's side. */
 import { markGenuineFin, markReset, storeFlowError } from "../table/flows.ts";
 import type { PolicyTable } from "../table/table.ts";
-import { codeOf } from "./sockets/errnos.ts";
+import { codeOf } from "../internal/errnos.ts";
 import type { RelaySocket } from "./sockets/socket.ts";
 
 /**

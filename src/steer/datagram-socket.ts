@@ -8,11 +8,12 @@
 import { AsyncResource } from "node:async_hooks";
 import type { RemoteInfo, Socket } from "node:dgram";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import type { SocketName } from "../internal/tcp-handle.ts";
 import { brandInjected } from "../internal/brand.ts";
 import { canonicalAddress } from "./dgram-internals.ts";
 import type { LookupCallback, OnMessage, SendRequest, SendRest, UdpHandle } from "./dgram-internals.ts";
-import { errnoException, errnoOf } from "./node-internals.ts";
-import type { SocketName } from "./node-internals.ts";
+import { errnoOf } from "../internal/errnos.ts";
+import { errnoException } from "./node-internals.ts";
 import { nameOf, Peers } from "./datagram-peers.ts";
 import type { Peer } from "./datagram-peers.ts";
 import { hide } from "./patches.ts";

@@ -5,9 +5,9 @@
 import dgram from "node:dgram";
 import type { RemoteInfo, Socket } from "node:dgram";
 import { SocketAddress } from "node:net";
+import type { SocketName } from "../internal/tcp-handle.ts";
 import { FaultcoreError } from "../errors.ts";
 import { symbolNamed } from "../internal/symbols.ts";
-import type { SocketName } from "./node-internals.ts";
 
 export interface SendRequest {
   list?: readonly Uint8Array[];

@@ -2,7 +2,8 @@
  * What a steered handle inherits: methods that answer for the real connection, between the handle and the class that it is of. One object
  * for all of them, because a property of its own for each method would cost every connect microseconds.
  */
-import type { SocketName, TcpHandle } from "./node-internals.ts";
+import type { SocketName } from "../internal/tcp-handle.ts";
+import type { TcpHandle } from "./node-internals.ts";
 import { hide } from "./patches.ts";
 
 const kSteering: unique symbol = Symbol("faultcore.steering");

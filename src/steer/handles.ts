@@ -1,7 +1,8 @@
 /** What handles and their requests tell, where other tools have had their hands on sockets. */
 import type { Socket } from "node:net";
+import type { SocketName } from "../internal/tcp-handle.ts";
 import { nativeOf } from "./dressed-handle.ts";
-import type { ConnectRequest, SocketName, StreamHandle, TcpClass, TcpHandle } from "./node-internals.ts";
+import type { ConnectRequest, StreamHandle, TcpClass, TcpHandle } from "./node-internals.ts";
 
 const kLeg: unique symbol = Symbol("faultcore.leg");
 

@@ -7,11 +7,12 @@
 import net from "node:net";
 import type { Socket } from "node:net";
 import tls from "node:tls";
+import type { SocketName } from "../internal/tcp-handle.ts";
 import type { AnnouncedCommands } from "./announced-commands.ts";
 import { lateOrigin, leaveAlone } from "./bypassed.ts";
 import { isLeg, isOutbound } from "./handles.ts";
 import { findTcp } from "./node-internals.ts";
-import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
+import type { ConnectRequest, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
 import type { Patches } from "./patches.ts";
 import { hide } from "./patches.ts";
 import type { Router } from "./router.ts";

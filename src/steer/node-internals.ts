@@ -3,21 +3,17 @@
  * builders. All of them were checked on Node 20, 22, 24 and 26; `findTcp` says clearly when a future version has none of it.
  */
 import net from "node:net";
-import util, { getSystemErrorMap } from "node:util";
+import util from "node:util";
 import { FaultcoreError } from "../errors.ts";
+import { errnoOf } from "../internal/errnos.ts";
 import { symbolNamed } from "../internal/symbols.ts";
+import type { TcpHandleMethods } from "../internal/tcp-handle.ts";
 
 export interface ConnectRequest {
   oncomplete?: ((status: number, handle: TcpHandle, request: ConnectRequest, readable: boolean, writable: boolean) => void) | undefined;
   localAddress?: string;
   /** Node only tests whether it is there: a text, because the port of an unconnected socket is 0. */
   localPort?: number | string;
-}
-
-export interface SocketName {
-  address?: string;
-  port?: number;
-  family?: string;
 }
 
 /** A native stream handle, as far as steering touches it. */
@@ -30,18 +26,7 @@ export interface StreamHandle {
   readonly [owner: symbol]: unknown;
 }
 
-export interface TcpHandle extends StreamHandle {
-  connect(request: ConnectRequest, address: string, port: number): number;
-  connect6(request: ConnectRequest, address: string, port: number): number;
-  bind(address: string, port: number, flags?: number): number;
-  bind6(address: string, port: number, flags?: number): number;
-  getsockname(out: SocketName): number;
-  getpeername(out: SocketName): number;
-  close(callback?: () => void): unknown;
-  reset(callback?: () => void): number;
-  setNoDelay(on: boolean): number;
-  setKeepAlive(on: boolean, delaySeconds: number): number;
-}
+export interface TcpHandle extends StreamHandle, TcpHandleMethods<ConnectRequest> {}
 
 export interface TcpClass {
   new (type: number): TcpHandle;
@@ -98,19 +83,11 @@ export function connectException(errno: number, address: string, port: number, a
   return internals._exceptionWithHostPort(errno, "connect", address, port, additional);
 }
 
-const errnos = new Map<string, number>();
-for (const [errno, [code]] of getSystemErrorMap()) errnos.set(code, errno);
-
-export const ECONNRESET: number = errnos.get("ECONNRESET") as number;
-export const ENOTCONN: number = errnos.get("ENOTCONN") as number;
-export const ECANCELED: number = errnos.get("ECANCELED") as number;
-export const EINVAL: number = errnos.get("EINVAL") as number;
+export const ECONNRESET: number = errnoOf("ECONNRESET");
+export const ENOTCONN: number = errnoOf("ENOTCONN");
+export const ECANCELED: number = errnoOf("ECANCELED");
+export const EINVAL: number = errnoOf("EINVAL");
 
 /** What Node's callback of `getaddrinfo` gets for a failure: these become EAI_AGAIN and ENOTFOUND (libuv's own numbers, the same everywhere). */
 export const EAI_AGAIN = -3001;
 export const EAI_NONAME = -3008;
-
-/** The negative errno of a code of Node's. */
-export function errnoOf(code: string): number {
-  return errnos.get(code) ?? EINVAL;
-}

@@ -4,6 +4,7 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import type { Socket } from "node:net";
+import type { SocketName } from "../internal/tcp-handle.ts";
 import { isLoopback } from "../internal/addresses.ts";
 import { FaultcoreError } from "../errors.ts";
 import { brandInjected } from "../internal/brand.ts";
@@ -11,7 +12,7 @@ import { nextTick } from "../internal/real-timers.ts";
 import { dress } from "./dressed-handle.ts";
 import { markLeg } from "./handles.ts";
 import { ECANCELED, ECONNRESET, EINVAL, ENOTCONN, connectException, errnoException } from "./node-internals.ts";
-import type { ConnectRequest, SocketName, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
+import type { ConnectRequest, StreamHandle, Tcp, TcpHandle } from "./node-internals.ts";
 import { override } from "./patches.ts";
 import type { CloseKind, DialFailure, Endpoint, Origin, Router, SteeredFlow } from "./router.ts";
 import { watchPlaintext } from "./plaintext.ts";

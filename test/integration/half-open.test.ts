@@ -5,7 +5,7 @@ import { constants } from "node:os";
 import pg from "pg";
 import { Agent, fetch as undiciFetch } from "undici";
 import { faultScope, install, isInjected, reset, uninstall, withFaults } from "faultcore";
-import type { PolicyFields } from "faultcore";
+import type { FaultScope, PolicyFields } from "faultcore";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { failureOf, nowMs } from "../helpers/measure.ts";
 import { listen, serve } from "../helpers/peers.ts";
@@ -54,6 +54,9 @@ function expectReadError(error: NodeJS.ErrnoException, code: "ECONNRESET" | "EHO
   expect(error.message).toBe(`read ${code}`);
   expect(isInjected(error)).toBe(true);
 }
+
+/** The flow has gone silent, and its event has come: the count is there before. */
+const silenced = (scope: FaultScope): Promise<void> => until("the event", () => scope.report().faults["half_open"]?.held === 1);
 
 beforeAll(() => install({ steer: "always" }));
 afterEach(() => reset());
@@ -163,8 +166,7 @@ describe("half_open silent", () => {
       socket.on("close", () => (ended = true));
       socket.write("x");
       socket.end();
-      // The count is there before the event.
-      await until("the event", () => scope.report().faults["half_open"]?.held === 1);
+      await silenced(scope);
       expect(scope.report().faults["half_open"]).toMatchObject({ count: 1, held: 1, codes: {} });
       // New connects are not affected: by the time that this one is there, what could pass would have passed.
       const other = await talk({ port: peer.port, host: "127.0.0.1" });
@@ -217,8 +219,7 @@ describe("half_open silent", () => {
     const scope = faultScope(silent);
     await scope.run(async () => {
       socket.write("during");
-      // The count is there before the event.
-      await until("the event", () => scope.report().faults["half_open"]?.held === 1);
+      await silenced(scope);
     });
     socket.write("after");
     socket.setTimeout(60);

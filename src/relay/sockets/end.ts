@@ -1,5 +1,5 @@
 /** How a direction of a connection ends. */
-import { errnoOf } from "./errnos.ts";
+import { errnoOf } from "../../internal/errnos.ts";
 
 /** A FIN, or a reset that stands for this error (negative errno). */
 export interface End {

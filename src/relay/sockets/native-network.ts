@@ -1,8 +1,9 @@
 /** Listens and dials with Node's TCP handles. */
-import { errnoOf } from "./errnos.ts";
+import { errnoOf } from "../../internal/errnos.ts";
+import type { SocketName } from "../../internal/tcp-handle.ts";
 import type { Landing } from "./landing.ts";
 import { NativeSocket } from "./native-socket.ts";
-import type { Name, NativeTcp, TcpHandle } from "./native-tcp.ts";
+import type { NativeTcp, TcpHandle } from "./native-tcp.ts";
 import type { Destination, Dialler, Network, RelaySocket } from "./socket.ts";
 import { BACKLOG } from "./socket.ts";
 
@@ -23,12 +24,12 @@ export class NativeNetwork implements Network {
     server.onconnection = (status, client) => {
       // Where descriptors have run out, the kernel's queue is emptied without us: `missing-legs.ts`.
       if (status !== 0 || client === undefined) return;
-      const name: Name = {};
+      const name: SocketName = {};
       client.getpeername(name);
       accept(new NativeSocket(this.#tcp, client, this.#landing, true), name.port);
     };
     this.#server = server;
-    const name: Name = {};
+    const name: SocketName = {};
     const isListening = server.bind("127.0.0.1", 0) === 0 && server.listen(BACKLOG) === 0 && server.getsockname(name) === 0;
     ready(isListening ? (name.port ?? -1) : -1);
   }
@@ -42,13 +43,11 @@ export class NativeNetwork implements Network {
       dialler.failed(errno, unconnected);
     };
     const done = (status: number): void => {
-      if (socket.destroyed) return;
-      if (status !== 0) {
-        fail(status, undefined);
-        return;
+      if (status !== 0) fail(status, undefined);
+      else if (!socket.destroyed) {
+        socket.opened();
+        dialler.connected();
       }
-      socket.opened();
-      dialler.connected();
     };
     const bindErrno = bind(handle, to);
     if (bindErrno !== 0) {
@@ -57,7 +56,7 @@ export class NativeNetwork implements Network {
     }
     const errno = this.#tcp.connect(handle, to.family, to.address, to.port, done);
     if (errno !== 0) {
-      const name: Name = {};
+      const name: SocketName = {};
       handle.getsockname(name);
       process.nextTick(fail, errno, `${name.address}:${name.port}`);
     }
@@ -75,6 +74,6 @@ function bind(handle: TcpHandle, { family, localAddress, localPort = 0 }: Destin
   const errno = family === 6 ? handle.bind6(localAddress ?? "::", localPort, 0) : handle.bind(localAddress ?? "0.0.0.0", localPort);
   if (errno !== 0 || localPort === 0) return errno;
   // libuv reports an address in use only when the socket is looked at.
-  const name: Name = {};
+  const name: SocketName = {};
   return handle.getsockname(name) || (name.port === localPort ? 0 : EADDRINUSE);
 }

@@ -8,11 +8,12 @@
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import type { Endpoint } from "../protocol.ts";
 import { FIN, endOf } from "./end.ts";
-import { errnoOf } from "./errnos.ts";
+import { errnoOf } from "../../internal/errnos.ts";
+import type { SocketName } from "../../internal/tcp-handle.ts";
 import type { Landing } from "./landing.ts";
 import { LANDING_BYTES } from "./landing.ts";
 import { DONE_AT_ONCE, EOF, PENDING } from "./native-tcp.ts";
-import type { Name, NativeTcp, TcpHandle } from "./native-tcp.ts";
+import type { NativeTcp, TcpHandle } from "./native-tcp.ts";
 import type { RelaySocket, SocketOwner } from "./socket.ts";
 import { FINISH_WAIT_MS } from "./socket.ts";
 
@@ -70,13 +71,13 @@ export class NativeSocket implements RelaySocket {
   }
 
   localName(): Endpoint {
-    const name: Name = {};
+    const name: SocketName = {};
     this.#handle.getsockname(name);
     return endpoint(name);
   }
 
   remoteName(): Endpoint {
-    const name: Name = {};
+    const name: SocketName = {};
     this.#handle.getpeername(name);
     return endpoint(name);
   }
@@ -282,6 +283,6 @@ export class NativeSocket implements RelaySocket {
   }
 }
 
-function endpoint({ address = "", port = 0, family = "" }: Name): Endpoint {
+function endpoint({ address = "", port = 0, family = "" }: SocketName): Endpoint {
   return { address, port, family };
 }

@@ -5,15 +5,10 @@
  * They are not documented. What is used of them was checked on Node 20, 22, 24 and 26; on any other version, or where Node does not give
  * them away (under its permission model), the relay uses `node:net` (`node-network.ts`).
  */
-import { errnoOf } from "./errnos.ts";
+import { errnoOf } from "../../internal/errnos.ts";
+import type { TcpHandleMethods } from "../../internal/tcp-handle.ts";
 
 const CHECKED = new Set([20, 22, 24, 26]);
-
-export interface Name {
-  address?: string;
-  port?: number;
-  family?: string;
-}
 
 /** A request to a handle, which it completes by calling back. */
 export interface HandleRequest {
@@ -28,7 +23,7 @@ interface WriteRequest extends HandleRequest {
   writeStatus?: number | null;
 }
 
-export interface TcpHandle {
+export interface TcpHandle extends TcpHandleMethods<HandleRequest> {
   onread: () => Uint8Array | undefined;
   onconnection: (status: number, client: TcpHandle | undefined) => void;
   useUserBuffer(buffer: Uint8Array): void;
@@ -37,17 +32,7 @@ export interface TcpHandle {
   writeBuffer(request: WriteRequest | null, chunk: Uint8Array): number | WriteRequest;
   writev(request: WriteRequest | null, chunks: Uint8Array[], allBuffers: true): number | WriteRequest;
   shutdown(request: HandleRequest): number;
-  bind(address: string, port: number): number;
-  bind6(address: string, port: number, flags: number): number;
   listen(backlog: number): number;
-  connect(request: HandleRequest, address: string, port: number): number;
-  connect6(request: HandleRequest, address: string, port: number): number;
-  getsockname(out: Name): number;
-  getpeername(out: Name): number;
-  setNoDelay(on: boolean): number;
-  setKeepAlive(on: boolean, delaySeconds: number): number;
-  reset(callback: () => void): number;
-  close(callback?: () => void): void;
 }
 
 interface StreamInternals {

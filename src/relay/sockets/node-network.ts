@@ -5,7 +5,7 @@ import { finished } from "node:stream";
 import { clearTimeout, setTimeout } from "node:timers";
 import type { Endpoint } from "../protocol.ts";
 import { FIN, endOf } from "./end.ts";
-import { errnoOf } from "./errnos.ts";
+import { errnoOf } from "../../internal/errnos.ts";
 import type { Destination, Dialler, Network, RelaySocket, SocketOwner } from "./socket.ts";
 import { BACKLOG, FINISH_WAIT_MS } from "./socket.ts";
 

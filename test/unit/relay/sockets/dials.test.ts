@@ -2,10 +2,9 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
-import { codeOf } from "../../../../src/relay/sockets/errnos.ts";
-import { findNativeTcp } from "../../../../src/relay/sockets/native-tcp.ts";
+import { codeOf } from "../../../../src/internal/errnos.ts";
 import { serve } from "../../../helpers/peers.ts";
-import { Notes, accept, closedPort, dial, networks, openNetwork, to } from "./pairs.ts";
+import { Notes, accept, closedPort, dial, nativeTcp, networks, openNetwork, to } from "./pairs.ts";
 
 describe.each(networks)("sockets over %s", (_, open) => {
   it("tell where an accepted connection comes from, and what both ends of a dialled one are called", async () => {
@@ -83,8 +82,7 @@ describe.each(networks)("sockets over %s", (_, open) => {
 
   it("do not know where a connection came from that was reset before it was accepted, and hand it on all the same", async () => {
     const network = openNetwork(open);
-    const tcp = findNativeTcp();
-    if (tcp === undefined) throw new Error(`Node ${process.version} should be known`);
+    const tcp = nativeTcp();
     const COUNT = 20;
     const ports: (number | undefined)[] = [];
     let all: () => void = () => {};

@@ -1,62 +1,49 @@
 /** What is read into buffers that are used again: on real sockets, because the buffers are the kernel's business as much as ours. */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:net";
-import type { Socket } from "node:net";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ChunkQueue } from "../../../../src/relay/chunk-queue.ts";
 import { Landing } from "../../../../src/relay/sockets/landing.ts";
 import { NativeNetwork } from "../../../../src/relay/sockets/native-network.ts";
-import { findNativeTcp } from "../../../../src/relay/sockets/native-tcp.ts";
 import type { RelaySocket } from "../../../../src/relay/sockets/socket.ts";
 import { pour } from "../../../helpers/peers.ts";
+import { Notes, dial, nativeTcp } from "./pairs.ts";
+import type { Pair } from "./pairs.ts";
 
 const MIB = 2 ** 20;
 
-interface Connection {
-  readonly socket: RelaySocket;
-  readonly far: Socket;
-  /** Nothing more will come. */
-  readonly ended: Promise<void>;
-}
+/** Hears of chunks as they are, in buffers that may be used again. */
+class Listener extends Notes {
+  readonly #take: (chunk: Buffer, socket: RelaySocket) => void;
 
-interface Listener {
-  readonly received?: (chunk: Buffer, socket: RelaySocket) => void;
-  readonly drained?: () => void;
+  constructor(take: (chunk: Buffer, socket: RelaySocket) => void) {
+    super();
+    this.#take = take;
+  }
+
+  override received(socket: RelaySocket, chunk: Buffer): void {
+    this.#take(chunk, socket);
+  }
+
+  /** Nothing more will come. */
+  end(): Promise<void> {
+    return this.until(() => this.ends.length > 0);
+  }
 }
 
 /** A socket of the relay, and what it is connected to. */
-async function connected(landing: Landing, { received = () => {}, drained = () => {} }: Listener = {}): Promise<Connection> {
-  const tcp = findNativeTcp();
-  if (tcp === undefined) throw new Error(`Node ${process.version} should be known`);
-  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const accepted = once(server, "connection") as Promise<[Socket]>;
-  const to = { address: "127.0.0.1", port: (server.address() as { port: number }).port, family: 4 } as const;
-  let end: () => void = () => {};
-  const ended = new Promise<void>((resolve) => (end = resolve));
-  const socket = new NativeNetwork(tcp, landing).dial(
-    { ...to, localAddress: undefined, localPort: undefined },
-    { connected: () => {}, failed: () => {} },
-  );
-  socket.owner = { received: (_, chunk) => received(chunk, socket), ended: end, drained, closed: () => {} };
-  const [far] = await accepted;
-  server.close();
-  onTestFinished(() => {
-    socket.destroy();
-    far.destroy();
-  });
-  return { socket, far: far.on("error", () => {}), ended };
+function connected(landing: Landing, take: (chunk: Buffer, socket: RelaySocket) => void = () => {}): Promise<Pair<Listener>> {
+  return dial(new NativeNetwork(nativeTcp(), landing), {}, new Listener(take));
 }
 
 describe("a socket that reads into buffers of the relay", () => {
   it("gives every byte once and in order, and leaves alone what is held", async () => {
     const held: Buffer[] = [];
-    const { socket, far, ended } = await connected(new Landing(), { received: (chunk) => held.push(chunk) });
+    const { socket, notes, far } = await connected(new Landing(), (chunk) => held.push(chunk));
     const sent = randomBytes(8 * MIB + 12_345);
     far.end(sent);
     socket.resume();
-    await ended;
+    await notes.end();
     expect(Buffer.concat(held).equals(sent)).toBe(true);
   });
 
@@ -64,17 +51,15 @@ describe("a socket that reads into buffers of the relay", () => {
     const landing = new Landing();
     const buffers = new Set<ArrayBufferLike>();
     let bytes = 0;
-    const { socket, far, ended } = await connected(landing, {
-      received: (chunk) => {
-        bytes += chunk.length;
-        // Small reads are copies.
-        if (landing.lending === chunk) buffers.add(chunk.buffer);
-        landing.lending = undefined;
-      },
+    const { socket, notes, far } = await connected(landing, (chunk) => {
+      bytes += chunk.length;
+      // Small reads are copies.
+      if (landing.lending === chunk) buffers.add(chunk.buffer);
+      landing.lending = undefined;
     });
     far.end(Buffer.alloc(8 * MIB));
     socket.resume();
-    await ended;
+    await notes.end();
     expect(bytes).toBe(8 * MIB);
     expect(buffers.size).toBeGreaterThan(0);
     expect(buffers.size).toBeLessThan(5);
@@ -85,12 +70,10 @@ describe("a socket that reads into buffers of the relay", () => {
     let inARow = 0;
     let most = 0;
     const landing = new Landing();
-    const { socket, far } = await connected(landing, {
-      received: (chunk) => {
-        bytes += chunk.length;
-        inARow += chunk.length;
-        most = Math.max(most, inARow);
-      },
+    const { socket, far } = await connected(landing, (chunk) => {
+      bytes += chunk.length;
+      inARow += chunk.length;
+      most = Math.max(most, inARow);
     });
     const beside = await connected(landing);
     pour(far, Buffer.alloc(MIB));
@@ -103,7 +86,7 @@ describe("a socket that reads into buffers of the relay", () => {
     socket.resume();
     beside.far.end("x");
     beside.socket.resume();
-    await beside.ended;
+    await beside.notes.end();
     while (bytes < 64 * MIB) await new Promise(setImmediate);
     over = true;
     // Two reads of 128 KiB, and what one turn of the loop begins anew.
@@ -112,22 +95,20 @@ describe("a socket that reads into buffers of the relay", () => {
 
   it("pauses and goes on as it is told", async () => {
     const held: Buffer[] = [];
-    const { socket, far, ended } = await connected(new Landing(), {
-      received: (chunk, reader) => {
-        held.push(chunk);
-        reader.pause();
-        const count = held.length;
-        setImmediate(() => {
-          // Nothing comes while it is paused.
-          expect(held.length).toBe(count);
-          reader.resume();
-        });
-      },
+    const { socket, notes, far } = await connected(new Landing(), (chunk, reader) => {
+      held.push(chunk);
+      reader.pause();
+      const count = held.length;
+      setImmediate(() => {
+        // Nothing comes while it is paused.
+        expect(held.length).toBe(count);
+        reader.resume();
+      });
     });
     const sent = randomBytes(4 * MIB);
     far.end(sent);
     socket.resume();
-    await ended;
+    await notes.end();
     expect(Buffer.concat(held).equals(sent)).toBe(true);
   });
 });
@@ -141,19 +122,16 @@ describe("bytes between two sockets", () => {
     const landing = new Landing();
     const queue = new ChunkQueue(landing);
     const buffers = new Set<ArrayBufferLike>();
-    const to = await connected(landing, {
-      drained: () => {
-        queue.noteWritten();
-        if (queue.unwritten <= MIB) from.socket.resume();
-      },
+    const to = await connected(landing);
+    const from = await connected(landing, (chunk, socket) => {
+      if (landing.lending === chunk) buffers.add(chunk.buffer);
+      onChunk(queue, chunk);
+      if (queue.unwritten > MIB) socket.pause();
     });
-    const from = await connected(landing, {
-      received: (chunk, socket) => {
-        if (landing.lending === chunk) buffers.add(chunk.buffer);
-        onChunk(queue, chunk);
-        if (queue.unwritten > MIB) socket.pause();
-      },
-    });
+    to.notes.onDrain = () => {
+      queue.noteWritten();
+      if (queue.unwritten <= MIB) from.socket.resume();
+    };
     queue.sink = to.socket;
     const sent = randomBytes(32 * MIB);
     const received: Buffer[] = [];
@@ -166,7 +144,7 @@ describe("bytes between two sockets", () => {
     to.far.resume();
     from.far.end(sent);
     from.socket.resume();
-    await from.ended;
+    await from.notes.end();
     queue.release(queue.bytes);
     to.socket.end();
     await once(to.far, "end");

@@ -4,10 +4,11 @@ import { connect, createServer } from "node:net";
 import type { Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import type { End } from "../../../../src/relay/sockets/end.ts";
-import { codeOf } from "../../../../src/relay/sockets/errnos.ts";
+import { codeOf } from "../../../../src/internal/errnos.ts";
 import { Landing } from "../../../../src/relay/sockets/landing.ts";
 import { NativeNetwork } from "../../../../src/relay/sockets/native-network.ts";
 import { findNativeTcp } from "../../../../src/relay/sockets/native-tcp.ts";
+import type { NativeTcp } from "../../../../src/relay/sockets/native-tcp.ts";
 import { NodeNetwork } from "../../../../src/relay/sockets/node-network.ts";
 import type { Destination, Network, RelaySocket, SocketOwner } from "../../../../src/relay/sockets/socket.ts";
 
@@ -52,21 +53,20 @@ export class Notes implements SocketOwner {
   }
 }
 
-export interface Pair {
+export interface Pair<N extends Notes = Notes> {
   readonly socket: RelaySocket;
-  readonly notes: Notes;
+  readonly notes: N;
   readonly far: Socket;
 }
 
+export function nativeTcp(): NativeTcp {
+  const tcp = findNativeTcp();
+  if (tcp === undefined) throw new Error(`Node ${process.version} should be known`);
+  return tcp;
+}
+
 export const networks: [string, () => Network][] = [
-  [
-    "Node's handles",
-    () => {
-      const tcp = findNativeTcp();
-      if (tcp === undefined) throw new Error(`Node ${process.version} should be known`);
-      return new NativeNetwork(tcp, new Landing());
-    },
-  ],
+  ["Node's handles", () => new NativeNetwork(nativeTcp(), new Landing())],
   ["node:net", () => new NodeNetwork()],
 ];
 
@@ -92,11 +92,14 @@ export function openNetwork(open: () => Network): Network {
 }
 
 /** A socket that was dialled, and what it reached, which does not read yet. */
-export async function dial(network: Network, more: Partial<Destination> = {}): Promise<Pair> {
+export async function dial<N extends Notes = Notes>(
+  network: Network,
+  more: Partial<Destination> = {},
+  notes: N = new Notes() as N,
+): Promise<Pair<N>> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const arrival = once(server, "connection") as Promise<[Socket]>;
-  const notes = new Notes();
   const socket = await new Promise<RelaySocket>((resolve, reject) => {
     const made = network.dial(to((server.address() as { port: number }).port, more), {
       connected: () => resolve(made),
@@ -125,7 +128,7 @@ export async function accept(network: Network): Promise<Pair & { readonly port: 
   return { ...watched({ socket, notes, far }), port };
 }
 
-function watched(pair: Pair): Pair {
+function watched<N extends Notes>(pair: Pair<N>): Pair<N> {
   pair.far.on("error", () => {});
   onTestFinished(async () => {
     pair.far.destroy();

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { FIN } from "../../../../src/relay/sockets/end.ts";
-import { errnoOf } from "../../../../src/relay/sockets/errnos.ts";
+import { errnoOf } from "../../../../src/internal/errnos.ts";
 import { accept, dial, networks, openNetwork } from "./pairs.ts";
 import type { Pair } from "./pairs.ts";
 

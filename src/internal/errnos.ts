@@ -4,9 +4,9 @@ import { getSystemErrorMap } from "node:util";
 const errnos = new Map<string, number>();
 for (const [errno, [code]] of getSystemErrorMap()) errnos.set(code, errno);
 
-/** The negative errno of a code on this platform; -1 (EPERM) where the platform does not know it. */
+/** The negative errno of a code of Node's; EINVAL's for what is none. */
 export function errnoOf(code: string): number {
-  return errnos.get(code) ?? -1;
+  return errnos.get(code) ?? (errnos.get("EINVAL") as number);
 }
 
 /** The code of a negative errno. */
