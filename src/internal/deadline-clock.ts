@@ -12,6 +12,8 @@ import { sleep } from "./sleep.ts";
 /** Node's timers wake within about a millisecond around their time: a smaller bound would need a second timer, which is late again. */
 const SPIN_NORMAL_NS = 1e6;
 const SPIN_FINE_NS = 1.5e6;
+/** A stream of packets leaves in parts so far apart, as network cards tell of packets together: its reader has less to do, and so have we. */
+const COALESCE_NS = 250e3;
 /** A nap between two looks: as long as it takes others' bytes that arrive meanwhile to wait. */
 const NAP_NS = 150e3;
 /** How late a nap ends. */
@@ -32,6 +34,8 @@ export class DeadlineClock {
   readonly #spinNs: number;
   readonly #hold: boolean;
   readonly #naps: boolean;
+  /** By how much a packet may be late that follows another one of its stream. */
+  readonly coalesceNs: number;
   /** When it looked last while spinning. */
   #lookedNs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -44,6 +48,7 @@ export class DeadlineClock {
   constructor(precision: "normal" | "fine", { hold = true, naps = false }: { readonly hold?: boolean; readonly naps?: boolean } = {}) {
     this.#hold = hold;
     this.#naps = naps && precision === "normal";
+    this.coalesceNs = precision === "fine" ? 0 : COALESCE_NS;
     this.#spinNs = precision === "fine" ? SPIN_FINE_NS : SPIN_NORMAL_NS;
   }
 

@@ -54,6 +54,10 @@ export class Pipe implements Waiter {
   #end: End | undefined;
   #endDone = false;
   #paused = false;
+  /** When the next of what is held is due. */
+  #dueNs = Infinity;
+  /** What is due sooner leaves then, in one piece. */
+  #restsUntilNs = -Infinity;
 
   constructor(owner: PipeOwner, { clock, landing, windowBytes }: RelayContext) {
     this.#owner = owner;
@@ -119,11 +123,12 @@ export class Pipe implements Waiter {
   }
 
   fire(nowNs: number): void {
-    this.pump(nowNs, this.deadlineNs);
+    this.pump(nowNs);
   }
 
-  /** Moves everything that may leave by now, and sets the next deadline. `dueNs`: when the first of it was due, if it waited for a time. */
-  pump(nowNs: number, dueNs: number = this.heapIndex < 0 ? Infinity : this.deadlineNs): void {
+  /** Moves everything that may leave by now, and sets the next deadline. */
+  pump(nowNs: number): void {
+    const dueNs = this.#dueNs;
     let next = Infinity;
     let released = 0;
     let gaveUp: string | undefined;
@@ -149,8 +154,10 @@ export class Pipe implements Waiter {
     if (released > 0) {
       this.#chunks.release(released);
       this.#owner.released(this, released, nowNs);
+      this.#restsUntilNs = nowNs + this.#clock.coalesceNs;
     }
-    this.#clock.schedule(this, next);
+    this.#dueNs = next;
+    this.#clock.schedule(this, Math.max(next, this.#restsUntilNs));
     if (gaveUp !== undefined) {
       this.#owner.gaveUp(this, gaveUp);
       return;

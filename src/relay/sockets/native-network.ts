@@ -1,6 +1,7 @@
 /** Listens and dials with Node's TCP handles. */
 import { errnoOf } from "../../internal/errnos.ts";
 import type { SocketName } from "../../internal/tcp-handle.ts";
+import { Courtesy } from "./courtesy.ts";
 import type { Landing } from "./landing.ts";
 import { NativeSocket } from "./native-socket.ts";
 import type { NativeTcp, TcpHandle } from "./native-tcp.ts";
@@ -12,6 +13,7 @@ const EADDRINUSE = errnoOf("EADDRINUSE");
 export class NativeNetwork implements Network {
   readonly #tcp: NativeTcp;
   readonly #landing: Landing;
+  readonly #courtesy = new Courtesy();
   #server: TcpHandle | undefined;
 
   constructor(tcp: NativeTcp, landing: Landing) {
@@ -26,7 +28,7 @@ export class NativeNetwork implements Network {
       if (status !== 0 || client === undefined) return;
       const name: SocketName = {};
       client.getpeername(name);
-      accept(new NativeSocket(this.#tcp, client, this.#landing, true), name.port);
+      accept(this.#socket(client, true), name.port);
     };
     this.#server = server;
     const name: SocketName = {};
@@ -36,7 +38,7 @@ export class NativeNetwork implements Network {
 
   dial(to: Destination, dialler: Dialler): RelaySocket {
     const handle = this.#tcp.socket();
-    const socket = new NativeSocket(this.#tcp, handle, this.#landing, false);
+    const socket = this.#socket(handle, false);
     const fail = (errno: number, unconnected: string | undefined): void => {
       if (socket.destroyed) return;
       socket.destroy();
@@ -61,6 +63,10 @@ export class NativeNetwork implements Network {
       process.nextTick(fail, errno, `${name.address}:${name.port}`);
     }
     return socket;
+  }
+
+  #socket(handle: TcpHandle, connected: boolean): NativeSocket {
+    return new NativeSocket({ tcp: this.#tcp, handle, landing: this.#landing, courtesy: this.#courtesy, connected });
   }
 
   close(): void {

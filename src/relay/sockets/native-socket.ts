@@ -5,21 +5,28 @@
  * is with the kernel, so that what waits behind it leaves in one; the owner hears nothing from within its own calls; a FIN is asked for
  * once, and a handle closed once: while a FIN is on its way to the kernel, Node refuses to reset, and leaks the descriptor.
  */
-import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import { clearTimeout, setTimeout } from "node:timers";
 import type { Endpoint } from "../protocol.ts";
+import type { Courtesy } from "./courtesy.ts";
 import { FIN, endOf } from "./end.ts";
 import { errnoOf } from "../../internal/errnos.ts";
 import type { SocketName } from "../../internal/tcp-handle.ts";
 import type { Landing } from "./landing.ts";
-import { LANDING_BYTES } from "./landing.ts";
 import { DONE_AT_ONCE, EOF, PENDING } from "./native-tcp.ts";
 import type { NativeTcp, TcpHandle } from "./native-tcp.ts";
+import { ReadTurn } from "./read-turn.ts";
 import type { RelaySocket, SocketOwner } from "./socket.ts";
 import { FINISH_WAIT_MS } from "./socket.ts";
 
-/** As long as reads fill the buffer, libuv goes on, up to 32 times: that would keep other sockets and deadlines waiting for milliseconds. */
-const READS_PER_TURN = 2;
 const ENOTCONN = errnoOf("ENOTCONN");
+
+export interface NativeSocketOptions {
+  readonly tcp: NativeTcp;
+  readonly handle: TcpHandle;
+  readonly landing: Landing;
+  readonly courtesy: Courtesy;
+  readonly connected: boolean;
+}
 
 export class NativeSocket implements RelaySocket {
   owner: SocketOwner | undefined;
@@ -29,6 +36,7 @@ export class NativeSocket implements RelaySocket {
   readonly #tcp: NativeTcp;
   readonly #handle: TcpHandle;
   readonly #landing: Landing;
+  readonly #turn: ReadTurn;
   #connected: boolean;
   /** Where the next read lands. */
   #buffer: Buffer;
@@ -36,9 +44,6 @@ export class NativeSocket implements RelaySocket {
   #reading = false;
   /** Nothing more will come. */
   #readEnded = false;
-  /** It has read enough for this turn of the loop. */
-  #resting = false;
-  #fullReads = 0;
   /** A read is being handed on. */
   #isLanding = false;
   /** Bytes of the write that the kernel has not taken all of, and what was written since. */
@@ -52,10 +57,11 @@ export class NativeSocket implements RelaySocket {
   readonly #take = (chunk: Buffer): void => this.owner?.received(this, chunk);
   readonly #written = (status: number): void => this.#writeIsOver(status);
 
-  constructor(tcp: NativeTcp, handle: TcpHandle, landing: Landing, connected: boolean) {
+  constructor({ tcp, handle, landing, courtesy, connected }: NativeSocketOptions) {
     this.#tcp = tcp;
     this.#handle = handle;
     this.#landing = landing;
+    this.#turn = new ReadTurn(courtesy, () => this.#startReading());
     this.#buffer = landing.shared;
     this.#connected = connected;
     handle.setNoDelay(true);
@@ -99,7 +105,7 @@ export class NativeSocket implements RelaySocket {
   }
 
   #startReading(): void {
-    if (!this.#wantsReads || this.#reading || this.#resting || !this.#connected || this.#readEnded || this.destroyed) return;
+    if (!this.#wantsReads || this.#reading || this.#turn.isOver || !this.#connected || this.#readEnded || this.destroyed) return;
     this.#reading = true;
     const errno = this.#handle.readStart();
     if (errno !== 0) process.nextTick(() => this.#fail(errno));
@@ -120,8 +126,8 @@ export class NativeSocket implements RelaySocket {
       this.#buffer = this.#landing.land(buffer, count, this.#take);
       this.#isLanding = false;
       if (this.destroyed) this.#leaveBuffer();
-      this.#fullReads = count >= LANDING_BYTES ? this.#fullReads + 1 : 0;
-      if (this.#fullReads >= READS_PER_TURN) this.#rest();
+      if (this.owner !== undefined) this.#turn.noteRead(this.owner, count);
+      if (this.#turn.isOver) this.#stopReading();
       return this.#buffer === buffer ? undefined : this.#buffer;
     }
     if (count === EOF) {
@@ -137,16 +143,6 @@ export class NativeSocket implements RelaySocket {
   #leaveBuffer(): void {
     if (this.#buffer !== this.#landing.shared) this.#landing.giveBack(this.#buffer);
     this.#buffer = this.#landing.shared;
-  }
-
-  #rest(): void {
-    this.#fullReads = 0;
-    this.#resting = true;
-    this.#stopReading();
-    setImmediate(() => {
-      this.#resting = false;
-      this.#startReading();
-    });
   }
 
   // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,8 +2,13 @@ import type { Waiter } from "../../../src/internal/deadline-clock.ts";
 
 /** A clock that is moved by hand. */
 export class HandClock {
+  readonly coalesceNs: number;
   #nowNs = 0;
   readonly #waiters = new Set<Waiter>();
+
+  constructor(coalesceNs = 0) {
+    this.coalesceNs = coalesceNs;
+  }
 
   nowNs(): number {
     return this.#nowNs;
