@@ -12,7 +12,7 @@ import { sleep } from "./sleep.ts";
 /** Node's timers wake within about a millisecond around their time: a smaller bound would need a second timer, which is late again. */
 const SPIN_NORMAL_NS = 1e6;
 const SPIN_FINE_NS = 1.5e6;
-/** A stream of packets leaves in parts so far apart, as network cards tell of packets together: its reader has less to do, and so have we. */
+/** A backlog of packets leaves in parts so far apart, as network cards coalesce interrupts: its reader has less to do, and so have we. */
 const COALESCE_NS = 250e3;
 /** A nap between two looks: as long as it takes others' bytes that arrive meanwhile to wait. */
 const NAP_NS = 150e3;
@@ -34,15 +34,13 @@ export class DeadlineClock {
   readonly #spinNs: number;
   readonly #hold: boolean;
   readonly #naps: boolean;
-  /** By how much a packet may be late that follows another one of its stream. */
+  /** How long packets of a backlog may wait for those behind them, to leave together. */
   readonly coalesceNs: number;
   /** When it looked last while spinning. */
   #lookedNs = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerForNs = Infinity;
   #spinning = false;
-  /** Worst and total lateness since the start, and the number of deadlines: `report()` states the clock's accuracy. */
-  lateness: { count: number; totalNs: number; worstNs: number } = { count: 0, totalNs: 0, worstNs: 0 };
 
   /** `hold`: whether waits keep the process alive. `naps`: the thread is this clock's own, so that it may block for a moment. */
   constructor(precision: "normal" | "fine", { hold = true, naps = false }: { readonly hold?: boolean; readonly naps?: boolean } = {}) {
@@ -132,10 +130,6 @@ export class DeadlineClock {
     let nowNs = clockNs();
     for (let first = this.#heap[0]; first !== undefined && first.deadlineNs <= nowNs; first = this.#heap[0]) {
       this.#remove(first);
-      const lateNs = nowNs - first.deadlineNs;
-      this.lateness.count++;
-      this.lateness.totalNs += lateNs;
-      if (lateNs > this.lateness.worstNs) this.lateness.worstNs = lateNs;
       first.fire(nowNs);
       nowNs = clockNs();
     }

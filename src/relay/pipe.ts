@@ -54,9 +54,9 @@ export class Pipe implements Waiter {
   #end: End | undefined;
   #endDone = false;
   #paused = false;
-  /** When the next of what is held is due. */
+  /** When an engine has something to do next: mostly, to let something go. */
   #dueNs = Infinity;
-  /** What is due sooner leaves then, in one piece. */
+  /** What is due sooner waits until then, or until something else comes in. */
   #restsUntilNs = -Infinity;
 
   constructor(owner: PipeOwner, { clock, landing, windowBytes }: RelayContext) {
@@ -111,7 +111,17 @@ export class Pipe implements Waiter {
 
   /** Bytes of the other direction reached this direction's sender. */
   peerReleased(nowNs: number): void {
-    this.#lanes.at(-1)?.engine?.peerReleased(nowNs);
+    const engine = this.#lanes.at(-1)?.engine;
+    if (engine === undefined) return;
+    engine.peerReleased(nowNs);
+    // They acknowledge: what waited for that may be due sooner now.
+    const next = engine.nextAtNs();
+    if (next < this.#dueNs) this.#schedule(next);
+  }
+
+  #schedule(nextNs: number): void {
+    this.#dueNs = nextNs;
+    this.#clock.schedule(this, Math.max(nextNs, this.#restsUntilNs));
   }
 
   #laneFor(engine: DirectionEngine | undefined): Lane {
@@ -154,10 +164,10 @@ export class Pipe implements Waiter {
     if (released > 0) {
       this.#chunks.release(released);
       this.#owner.released(this, released, nowNs);
-      this.#restsUntilNs = nowNs + this.#clock.coalesceNs;
+      // What nothing waits behind does not wait: an answer to this must not.
+      this.#restsUntilNs = this.held > 0 ? nowNs + this.#clock.coalesceNs : -Infinity;
     }
-    this.#dueNs = next;
-    this.#clock.schedule(this, Math.max(next, this.#restsUntilNs));
+    this.#schedule(next);
     if (gaveUp !== undefined) {
       this.#owner.gaveUp(this, gaveUp);
       return;

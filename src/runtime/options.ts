@@ -22,8 +22,8 @@ export interface InstallOptions {
    */
   readonly window?: string | undefined;
   /**
-   * `normal` (default): packets of a stream that are due within 250 µs after the one before them may leave with the next ones, at most so much
-   * too late, as network cards tell of packets together. `fine`: each leaves at its time, and the last 1.5 ms before a deadline are spun away, for
+   * `normal` (default): packets of a backlog that are due within 250 µs after the one before them leave together, at most so much too late, as
+   * network cards coalesce interrupts. `fine`: each leaves at its time, and the last 1.5 ms before a deadline are spun away, for
    * delays that are exact to 0.1 ms, at the price of CPU.
    */
   readonly precision?: "normal" | "fine" | undefined;

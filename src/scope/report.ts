@@ -41,7 +41,10 @@ export interface ScopeReport {
    * mixed.
    */
   readonly shared: boolean;
-  /** How late things happened that had to wait for a time: by how much the machine missed what was asked for. Never early. */
+  /**
+   * How late things happened that had to wait for a time: by how much the machine missed what was asked for, and up to 0.25 ms
+   * where packets of a backlog left together. Never early.
+   */
   readonly lateness: MeasuredReport;
   readonly events: { readonly recorded: number; readonly kept: number; readonly dropped: number };
 }

@@ -13,12 +13,13 @@ const EADDRINUSE = errnoOf("EADDRINUSE");
 export class NativeNetwork implements Network {
   readonly #tcp: NativeTcp;
   readonly #landing: Landing;
-  readonly #courtesy = new Courtesy();
+  readonly #courtesy: Courtesy;
   #server: TcpHandle | undefined;
 
-  constructor(tcp: NativeTcp, landing: Landing) {
+  constructor(tcp: NativeTcp, landing: Landing, courtesy: Courtesy = new Courtesy()) {
     this.#tcp = tcp;
     this.#landing = landing;
+    this.#courtesy = courtesy;
   }
 
   listen(accept: (socket: RelaySocket, remotePort: number | undefined) => void, ready: (port: number) => void): void {

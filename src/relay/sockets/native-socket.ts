@@ -126,7 +126,7 @@ export class NativeSocket implements RelaySocket {
       this.#buffer = this.#landing.land(buffer, count, this.#take);
       this.#isLanding = false;
       if (this.destroyed) this.#leaveBuffer();
-      if (this.owner !== undefined) this.#turn.noteRead(this.owner, count);
+      if (this.owner !== undefined && !this.destroyed) this.#turn.noteRead(this.owner, count);
       if (this.#turn.isOver) this.#stopReading();
       return this.#buffer === buffer ? undefined : this.#buffer;
     }

@@ -25,7 +25,7 @@ export class ReadTurn {
     this.#courtesy.noteRead(owner, bytes);
     this.#fullReads = bytes >= LANDING_BYTES ? this.#fullReads + 1 : 0;
     if (this.#fullReads === 0) return;
-    const givesWay = this.#courtesy.isDue(owner);
+    const givesWay = this.#courtesy.isDue();
     if (givesWay || this.#fullReads >= READS_PER_TURN) this.#end(givesWay);
   }
 
@@ -33,8 +33,8 @@ export class ReadTurn {
     this.#fullReads = 0;
     this.isOver = true;
     setImmediate(() => {
-      if (givesWay) this.#courtesy.giveWay();
       this.isOver = false;
+      if (givesWay) this.#courtesy.giveWay();
       this.#begin();
     });
   }

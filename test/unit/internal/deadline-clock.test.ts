@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
 import { createWaiter, DeadlineClock } from "../../../src/internal/deadline-clock.ts";
 
+test("packets of a backlog wait for each other, unless precision is to be fine", () => {
+  expect(new DeadlineClock("normal").coalesceNs).toBe(250e3);
+  expect(new DeadlineClock("fine").coalesceNs).toBe(0);
+});
+
 /** Timers that keep the process alive. */
 const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
 

@@ -31,11 +31,10 @@ interface Release {
   readonly bytes: number;
 }
 
-/** A pipe under faults, whose sink notes what leaves when, and what its packets' lateness is measured as. */
-function pipeUnder(faults: Partial<DirectionFaults>, coalesceNs: number) {
+/** A pipe whose sink notes what leaves when. */
+function emptyPipe(coalesceNs: number) {
   const clock = new HandClock(coalesceNs);
   const releases: Release[] = [];
-  const latenessNs: number[] = [];
   const note = (bytes: number): void => void releases.push({ atNs: clock.nowNs(), bytes });
   const sink = {
     ended: false,
@@ -47,6 +46,13 @@ function pipeUnder(faults: Partial<DirectionFaults>, coalesceNs: number) {
   const owner = { releasing: () => {}, released: () => {}, resumed: () => {}, pipeEnded: () => {}, gaveUp: () => {} };
   const pipe = new Pipe(owner, { clock, landing: new Landing(), windowBytes: 4 * 2 ** 20 } as unknown as RelayContext);
   pipe.sink = sink as unknown as RelaySocket;
+  return { clock, pipe, releases };
+}
+
+/** A pipe under faults; what its packets' lateness is measured as. */
+function pipeUnder(faults: Partial<DirectionFaults>, coalesceNs: number) {
+  const { clock, pipe, releases } = emptyPipe(coalesceNs);
+  const latenessNs: number[] = [];
   const engine = new DirectionEngine({
     direction: 0,
     faults: { ...NONE, ...faults },
@@ -91,6 +97,38 @@ describe("a stream of packets that are due close to each other", () => {
     expect(releases).toHaveLength(PACKETS);
     for (const [n, { atNs }] of releases.entries()) expect(atNs).toBeCloseTo((n + 1) * PACKET_NS, 0);
   });
+});
+
+it("an answer to what has just left is not held for it, nor is anything behind which nothing waits", () => {
+  const { clock, releases, push } = pipeUnder({ rateBps: 100e6 }, 250 * US);
+  const packetNs = (64 * 8 * 1e9) / 100e6;
+  for (let n = 0; n < 10; n++) {
+    clock.moveTo(n * 66 * US);
+    push(64);
+  }
+  clock.moveTo(1e9);
+  expect(releases.map(({ atNs }) => atNs)).toEqual(Array.from({ length: 10 }, (_, n) => n * 66 * US + packetNs));
+});
+
+it("what an acknowledgement lets go leaves when that comes, not at the time that was known before", () => {
+  const { clock, pipe, releases } = emptyPipe(0);
+  let [dueNs, left] = [40 * MS, 64];
+  const engine = {
+    push: () => {},
+    nextAtNs: () => (left > 0 ? dueNs : Infinity),
+    advance: (nowNs: number) => (dueNs <= nowNs ? left : 0),
+    peerReleased: () => void (dueNs = 10 * MS),
+    failure: () => undefined,
+    blocked: () => false,
+    stalled: () => false,
+    backNs: () => 0,
+    times: { leave: () => void (left = 0) },
+  };
+  pipe.push(Buffer.alloc(64), engine as unknown as DirectionEngine, 0);
+  clock.moveTo(5 * MS);
+  pipe.peerReleased(clock.nowNs());
+  clock.moveTo(1e9);
+  expect(releases).toEqual([{ atNs: 10 * MS, bytes: 64 }]);
 });
 
 it("a packet that follows the one before it later than that leaves at its time", () => {

@@ -89,7 +89,7 @@ describe("a socket that reads into buffers of the relay", () => {
     await beside.notes.end();
     while (bytes < 64 * MIB) await new Promise(setImmediate);
     over = true;
-    // Two reads of 128 KiB, and what one turn of the loop begins anew.
+    // Four reads of 128 KiB, and what one turn of the loop begins anew.
     expect(most).toBeLessThanOrEqual(MIB);
   });
 

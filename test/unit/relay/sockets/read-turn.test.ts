@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Courtesy } from "../../../../src/relay/sockets/courtesy.ts";
 import { ReadTurn } from "../../../../src/relay/sockets/read-turn.ts";
-import { Notes } from "./pairs.ts";
+import { Landing } from "../../../../src/relay/sockets/landing.ts";
+import { NativeNetwork } from "../../../../src/relay/sockets/native-network.ts";
+import { Notes, dial, nativeTcp } from "./pairs.ts";
 
 const FULL = 131_072;
 
@@ -51,4 +53,22 @@ describe("a turn to read", () => {
     const { readsUntilOver } = turnBeside(4);
     expect(readsUntilOver(4096)).toBe(Infinity);
   });
+});
+
+it("all sockets of a network know of each other's small packets", async () => {
+  let naps = 0;
+  const courtesy = new Courtesy(undefined, () => void naps++);
+  const network = new NativeNetwork(nativeTcp(), new Landing(), courtesy);
+  const small = await dial(network);
+  small.socket.resume();
+  for (let n = 1; n <= 4; n++) {
+    small.far.write("x");
+    await small.notes.until(() => small.notes.chunks.length === n);
+  }
+  const bulk = await dial(network);
+  bulk.far.end(Buffer.alloc(8 * 2 ** 20));
+  bulk.socket.resume();
+  await bulk.notes.until(() => bulk.notes.ends.length > 0);
+  expect(bulk.notes.bytes).toHaveLength(8 * 2 ** 20);
+  expect(naps).toBeGreaterThan(0);
 });
