@@ -98,7 +98,7 @@ describe("giving way", () => {
   it("is one short sleep for all who have their turn in the same turn of the loop", () => {
     courtesy.giveWay();
     courtesy.giveWay();
-    expect(naps).toEqual([0.02]);
+    expect(naps).toEqual([0.2]);
     nowNs += 0.2 * MS;
     courtesy.giveWay();
     expect(naps).toHaveLength(2);
