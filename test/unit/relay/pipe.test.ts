@@ -6,30 +6,12 @@ import type { RelayContext } from "../../../src/relay/context.ts";
 import { Pipe } from "../../../src/relay/pipe.ts";
 import { Landing } from "../../../src/relay/sockets/landing.ts";
 import type { RelaySocket } from "../../../src/relay/sockets/socket.ts";
+import { MS, MSS, NO_FAULTS, type Release } from "../engine/helpers.ts";
 import { HandClock } from "./hand-clock.ts";
 
 const US = 1e3;
-const MS = 1e6;
-const MSS = 1460;
 /** 100 Mbit/s: a packet takes 116.8 µs. */
 const PACKET_NS = (MSS * 8 * 1e9) / 100e6;
-
-const NONE: DirectionFaults = {
-  latencyNs: 0,
-  jitterNs: 0,
-  lossPpm: 0,
-  burst: 1,
-  rateBps: Infinity,
-  correlatedLoss: undefined,
-  congestion: "none",
-  duplicate: undefined,
-  reorder: undefined,
-};
-
-interface Release {
-  readonly atNs: number;
-  readonly bytes: number;
-}
 
 /** A pipe whose sink notes what leaves when. */
 function emptyPipe(coalesceNs: number) {
@@ -55,7 +37,7 @@ function pipeUnder(faults: Partial<DirectionFaults>, coalesceNs: number) {
   const latenessNs: number[] = [];
   const engine = new DirectionEngine({
     direction: 0,
-    faults: { ...NONE, ...faults },
+    faults: { ...NO_FAULTS, ...faults },
     key: { seed: 1n, flowHash: 1n },
     rttNs: 0,
     times: new PacketTimes({ kept: () => {}, late: (ns) => latenessNs.push(ns) }),
